@@ -1,0 +1,3 @@
+"""bundleflow: takes a Databricks bundle from development to staging to production."""
+
+__version__ = "0.1.0"

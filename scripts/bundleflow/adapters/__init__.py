@@ -1,0 +1,1 @@
+"""What the kit talks to: the Databricks CLI, the workspace, GitHub, the runner, git."""

@@ -1,0 +1,123 @@
+"""The command line: finds the command's module, imports only that, and is the one place that reports errors."""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from bundleflow import __version__
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+
+
+@dataclass(frozen=True)
+class Command:
+    """A command by name, with the module that carries it out (imported only when called)."""
+
+    help: str
+    module: str = ""
+
+
+# A command's module offers `add_arguments(parser)` and `run(args) -> int`, and may give an `EXAMPLES` text.
+COMMANDS: dict[str, Command] = {}
+
+EXTERNAL = {
+    "rehearse": "play a project's way to production on this machine",
+    "local": "start one of the rehearsal's stand-ins: workspace, databricks, github",
+}
+"""Commands of packages outside the kit, found by entry point `bundleflow.commands`."""
+
+
+def _external(name: str, argv: Sequence[str]) -> int:
+    from importlib.metadata import entry_points
+
+    missing = BundleflowError(
+        f"`bundleflow {name}` needs the rehearsal, which is not installed here.",
+        fix="Run `scripts/setup` in a checkout of bundleflow; it installs the rehearsal beside the kit.",
+        reason=FailureReason.WRONG_USE,
+        exit_code=ExitCode.USAGE,
+    )
+    found = [point for point in entry_points(group="bundleflow.commands") if point.name == name]
+    if not found:
+        raise missing
+    try:
+        function = found[0].load()
+    except ModuleNotFoundError as error:
+        missing.details = str(error)
+        raise missing from error
+    return int(function(list(argv)))
+
+
+def _parser() -> argparse.ArgumentParser:
+    width = max(len(name) for name in [*COMMANDS, *EXTERNAL])
+    listing = "\n".join(f"  {name:<{width}}  {command.help}" for name, command in COMMANDS.items())
+    listing += "\n" + "\n".join(f"  {name:<{width}}  {text}" for name, text in EXTERNAL.items())
+    parser = argparse.ArgumentParser(
+        prog="bundleflow",
+        description="Takes a Databricks bundle from development to staging to production.",
+        epilog=f"commands:\n{listing}\n\n`bundleflow COMMAND --help` shows a command's options and examples.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"bundleflow {__version__}")
+    parser.add_argument("command", metavar="COMMAND", help="one of the commands below")
+    return parser
+
+
+def _run(argv: Sequence[str]) -> int:
+    parser = _parser()
+    if not argv or argv[0].startswith("-"):
+        if not argv:
+            parser.print_help(sys.stderr)
+            return ExitCode.USAGE
+        parser.parse_args(argv)
+    name, rest = argv[0], argv[1:]
+    if name in EXTERNAL:
+        return _external(name, rest)
+    if name not in COMMANDS:
+        from difflib import get_close_matches
+
+        close = get_close_matches(name, [*COMMANDS, *EXTERNAL], n=1)
+        raise BundleflowError(
+            f"There is no command `{name}`.",
+            fix=f"Did you mean `bundleflow {close[0]}`?" if close else "`bundleflow --help` lists the commands.",
+            exit_code=ExitCode.USAGE,
+        )
+    module = importlib.import_module(COMMANDS[name].module)
+    command_parser = argparse.ArgumentParser(
+        prog=f"bundleflow {name}",
+        description=COMMANDS[name].help,
+        epilog=getattr(module, "EXAMPLES", ""),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    module.add_arguments(command_parser)
+    return int(module.run(command_parser.parse_args(rest)))
+
+
+def main(argv: Sequence[str]) -> int:
+    """Run one command.
+
+    Args:
+        argv: The arguments after the program's name.
+
+    Returns:
+        The exit code (see `ExitCode`).
+    """
+    try:
+        return _run(list(argv))
+    except BundleflowError as error:
+        from bundleflow.report.errors import report_error
+
+        report_error(error)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("interrupted", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        return 141
+
+
+def script() -> None:
+    """Entry point of the installed `bundleflow` program."""
+    sys.exit(main(sys.argv[1:]))

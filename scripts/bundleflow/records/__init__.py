@@ -1,0 +1,1 @@
+"""The nouns of the kit as data classes. Imports nothing else of the kit."""

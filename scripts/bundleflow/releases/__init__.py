@@ -1,0 +1,1 @@
+"""Plan, digest, evidence, gate, deploy, release pull request."""

@@ -1,0 +1,1 @@
+"""What people look at: Markdown, HTML and terminal text made from records."""

@@ -1,0 +1,1 @@
+"""Start, follow, cancel and repair job runs."""

@@ -1,0 +1,1 @@
+"""A stand-in for the bundle commands of the Databricks CLI."""

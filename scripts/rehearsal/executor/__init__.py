@@ -1,0 +1,1 @@
+"""Runs the tasks of jobs: notebooks, Python files, SQL, and more, in processes of their own."""

@@ -1,0 +1,1 @@
+"""The imitated GitHub: REST API, git repositories, events, gates, OIDC tokens."""

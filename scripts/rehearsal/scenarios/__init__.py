@@ -1,0 +1,1 @@
+"""Stories that a rehearsal plays, as data."""
