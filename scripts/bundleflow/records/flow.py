@@ -1,0 +1,325 @@
+"""The flow file `bundleflow.yml`: which stage deploys which target, with which environment, after which stage."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, cast
+
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.yaml_source import Position, YamlError, YamlProblem, YamlSource, parse_yaml
+
+FLOW_FILE = "bundleflow.yml"
+SCHEMA_FILE = Path(__file__).with_name("flow.schema.json")
+DEFAULT_PROTECTED = ("registered_models", "model_serving_endpoints", "experiments", "schemas", "volumes", "catalogs", "pipelines")
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One stage of the promotion.
+
+    Args:
+        name: Its key in the flow file.
+        target: Target of the bundle that is deployed.
+        environment: GitHub environment of the deploying job (identity, variables, gate).
+        plan_environment: GitHub environment of the read-only identity that makes the plan; None: `environment`.
+        requires: Name of the stage that must have been deployed from the same tree; None: none.
+        per_pull_request: Whether each pull request gets its own deployment.
+        run: Keys of the jobs to run after the deployment, in order.
+        then_propose: Branch that the release pull request is opened against; None: none.
+    """
+
+    name: str
+    target: str
+    environment: str
+    plan_environment: str | None = None
+    requires: str | None = None
+    per_pull_request: bool = False
+    run: tuple[str, ...] = ()
+    then_propose: str | None = None
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What a plan may not do: `protect` names resource types that are never deleted or re-created unasked."""
+
+    protect: tuple[str, ...] = DEFAULT_PROTECTED
+
+
+@dataclass(frozen=True)
+class Model:
+    """How one registered model becomes champion.
+
+    Args:
+        name: Key under `resources: registered_models:`.
+        gate: File with the gate's floors, relative to the repository's root.
+        endpoint: Serving endpoint that is switched; None: none.
+        promoter: Who moves the alias.
+    """
+
+    name: str
+    gate: str
+    endpoint: str | None = None
+    promoter: Literal["github", "workspace"] = "github"
+
+
+@dataclass(frozen=True)
+class UnitTests:
+    """Unit tests: `path` is given to pytest, `requirements` is a locked requirements file; both relative to the repository's root."""
+
+    path: str = "tests/unit"
+    requirements: str | None = None
+
+
+@dataclass(frozen=True)
+class Flow:
+    """A valid flow file.
+
+    Args:
+        path: The file it was read from.
+        stages: Stages by name, in the order of the file.
+        bundles: Bundle folders or globs, relative to the repository's root.
+        policy: What a plan may not do.
+        models: Models by their key.
+        unit_tests: Where the unit tests are.
+    """
+
+    path: Path
+    stages: Mapping[str, Stage]
+    bundles: tuple[str, ...] = (".",)
+    policy: Policy = Policy()
+    models: Mapping[str, Model] = field(default_factory=dict)
+    unit_tests: UnitTests = UnitTests()
+    version: int = 1
+
+    def stage(self, name: str) -> Stage:
+        """The stage called `name`.
+
+        Raises:
+            BundleflowError: `flow-mismatch` when the flow file has no such stage; names the nearest one.
+        """
+        if name in self.stages:
+            return self.stages[name]
+        known = ", ".join(f"`{stage}`" for stage in self.stages)
+        raise BundleflowError(
+            f"{self.path} has no stage `{name}`." if name else "No stage was given.",
+            fix=_did_you_mean(name, list(self.stages)) or f"Give one of its stages: {known}.",
+            reason=FailureReason.FLOW_MISMATCH,
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def load_flow(path: Path | str = FLOW_FILE) -> Flow:
+    """Read and check the flow file.
+
+    Args:
+        path: The file, usually `bundleflow.yml` at the repository's root.
+
+    Returns:
+        The flow; every default filled in.
+
+    Raises:
+        BundleflowError: `flow-invalid` (exit code 2) that names file:line:column, the key, a suggestion for a typo and the fix.
+            Further problems are in its details, one a line.
+    """
+    path = Path(path)
+    source, problems = check_flow(path)
+    if problems:
+        first, *rest = problems
+        raise _error(
+            f"{path}:{first.position.line}:{first.position.column}: {first.cause}", first.fix, [_line(path, each) for each in rest]
+        )
+    return _flow(path, cast("dict[str, Any]", source.data))
+
+
+def check_flow(path: Path) -> tuple[YamlSource, list[YamlProblem]]:
+    """Find every problem of a flow file (used by `bundleflow lint`, which shows them all).
+
+    Returns:
+        The parsed file and its problems in the order of the file; the source is empty when the file is not YAML.
+
+    Raises:
+        BundleflowError: `flow-invalid` when the file cannot be read.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise _error(
+            f"There is no flow file {path}.", f"Run this at the repository's root, where `{FLOW_FILE}` is, or write one."
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise _error(
+            f"The flow file {path} cannot be read: {error}.", "Check that it is a text file in UTF-8 that you may read."
+        ) from error
+    try:
+        source = parse_yaml(text)
+    except YamlError as error:
+        return YamlSource(), [error.problem]
+    problems = list(source.problems) + list(_schema_problems(source))
+    if not problems:
+        problems = list(_meaning_problems(source))
+    return source, sorted(problems, key=lambda problem: problem.position)
+
+
+def load_schema() -> dict[str, Any]:
+    """The JSON Schema of the flow file (also published for editors)."""
+    import json
+
+    return cast("dict[str, Any]", json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
+
+
+def _schema_problems(source: YamlSource) -> Iterator[YamlProblem]:
+    from jsonschema import Draft202012Validator
+
+    if source.data is None:
+        yield YamlProblem(Position(1, 1), "the file is empty", "Give at least `version: 1` and `stages:`.")
+        return
+    for error in Draft202012Validator(load_schema()).iter_errors(source.data):
+        yield from _explain(error, source)
+
+
+def _explain(error: Any, source: YamlSource) -> Iterator[YamlProblem]:
+    """One schema violation in words: which key, what is wrong with it, what it may be."""
+    where = tuple(error.absolute_path)
+    name = _dotted(where)
+    if error.validator == "additionalProperties":
+        known = list(error.schema.get("properties", {}))
+        for key in sorted(set(error.instance) - set(known)):
+            fix = _did_you_mean(key, known) or "Known keys here: " + ", ".join(f"`{each}`" for each in known) + "."
+            yield YamlProblem(source.at((*where, key)), f"unknown key `{key}`{_in(name)}", fix)
+    elif error.validator == "required":
+        missing = [key for key in error.validator_value if key not in error.instance]
+        for key in missing:
+            description = error.schema["properties"][key]["description"]
+            yield YamlProblem(source.at(where), f"key `{key}` is missing{_in(name)}", f"Add `{key}:`. {description}")
+    elif error.validator == "propertyNames" or "propertyNames" in error.absolute_schema_path:
+        key = error.instance
+        yield YamlProblem(source.at((*where, key)), f"`{key}` cannot be a name{_in(name)}", "Use letters, digits, `.`, `_` and `-`.")
+    else:
+        description = error.schema.get("description", "")
+        yield YamlProblem(source.at(where), f"{f'`{name}`' if name else 'the file'} {_wrong(error)}", description or "Correct the value.")
+
+
+def _wrong(error: Any) -> str:
+    kinds = {"object": "a mapping (keys with values)", "array": "a list", "string": "a text", "boolean": "`true` or `false`"}
+    value = error.validator_value
+    shown = _shorten(error.instance)
+    if error.validator == "type":
+        return f"must be {kinds.get(value, value)}, not {shown}"
+    if error.validator == "const":
+        return f"must be {value}, not {shown}"
+    if error.validator == "enum":
+        return f"must be one of {', '.join(f'`{each}`' for each in value)}, not {shown}" + _hint(error.instance, value)
+    if error.validator in ("minLength", "minItems", "minProperties"):
+        return "is empty"
+    if error.validator == "uniqueItems":
+        return "names the same thing twice"
+    if error.validator == "maxLength":
+        return f"is longer than {value} characters"
+    return "is empty" if not str(error.instance).strip() else f"has a value that is not allowed: {shown}"
+
+
+def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
+    """What a schema cannot say: names that must exist, circles, stages that contradict themselves."""
+    stages: dict[str, dict[str, Any]] = source.data["stages"]
+    for name, stage in stages.items():
+        at = ("stages", name)
+        required = stage.get("requires")
+        if required is not None and required not in stages:
+            fix = _did_you_mean(required, list(stages)) or f"Stages of this file: {', '.join(f'`{each}`' for each in stages)}."
+            yield YamlProblem(source.values[(*at, "requires")], f"stage `{name}` requires stage `{required}`, which does not exist", fix)
+        elif required is not None and name in _chain(stages, required):
+            yield YamlProblem(
+                source.values[(*at, "requires")], f"stage `{name}` requires itself (by way of `{required}`)", "Break the circle."
+            )
+        elif required is not None and stages[required].get("per-pull-request"):
+            cause = f"stage `{name}` requires `{required}`, which is deployed per pull request and leaves no evidence"
+            yield YamlProblem(source.values[(*at, "requires")], cause, "Require a stage that a push deploys.")
+        if stage.get("plan-environment") is not None and stage["plan-environment"].lower() == stage["environment"].lower():
+            cause = f"stage `{name}` plans in the environment that it deploys in (`{stage['environment']}`)"
+            fix = "Give `plan-environment` an environment of its own, with an identity that may only read, or leave the key out."
+            yield YamlProblem(source.values[(*at, "plan-environment")], cause, fix)
+        branch = stage.get("then-propose")
+        if branch is not None and not is_branch_name(branch):
+            fix = "Name the branch, for example `release`."
+            yield YamlProblem(source.values[(*at, "then-propose")], f"`{_shorten(branch)}` cannot be the name of a branch", fix)
+
+
+def _chain(stages: Mapping[str, Mapping[str, Any]], start: str) -> set[str]:
+    """`start` and every stage that it requires, directly or not."""
+    found: set[str] = set()
+    name: str | None = start
+    while name is not None and name in stages and name not in found:
+        found.add(name)
+        name = stages[name].get("requires")
+    return found
+
+
+def is_branch_name(name: str) -> bool:
+    """Whether git takes `name` as a branch (rules: `git help check-ref-format`)."""
+    if not name or name == "@" or name.startswith(("-", "/")) or name.endswith(("/", ".", ".lock")):
+        return False
+    if re.search(r"[\x00-\x20\x7f~^:?*\[\\]|\.\.|@\{|//", name):
+        return False
+    return not any(part.startswith(".") or part.endswith(".lock") for part in name.split("/"))
+
+
+def _flow(path: Path, data: Mapping[str, Any]) -> Flow:
+    unit = data.get("tests", {}).get("unit", {})
+    return Flow(
+        path=path,
+        stages={
+            name: Stage(
+                name=name,
+                target=stage["target"],
+                environment=stage["environment"],
+                plan_environment=stage.get("plan-environment"),
+                requires=stage.get("requires"),
+                per_pull_request=stage.get("per-pull-request", False),
+                run=tuple(stage.get("run", ())),
+                then_propose=stage.get("then-propose"),
+            )
+            for name, stage in data["stages"].items()
+        },
+        bundles=tuple(data.get("bundles", (".",))),
+        policy=Policy(protect=tuple(data.get("policy", {}).get("protect", DEFAULT_PROTECTED))),
+        models={name: Model(name, m["gate"], m.get("endpoint"), m.get("promoter", "github")) for name, m in data.get("models", {}).items()},
+        unit_tests=UnitTests(path=unit.get("path", "tests/unit"), requirements=unit.get("requirements")),
+    )
+
+
+def _error(cause: str, fix: str, further: list[str] | None = None) -> BundleflowError:
+    return BundleflowError(cause, fix=fix, reason=FailureReason.FLOW_INVALID, exit_code=ExitCode.USAGE, details="\n".join(further or []))
+
+
+def _line(path: Path, problem: YamlProblem) -> str:
+    return f"{path}:{problem.position.line}:{problem.position.column}: {problem.cause}. {problem.fix}"
+
+
+def _did_you_mean(word: str, known: list[str]) -> str:
+    from difflib import get_close_matches
+
+    close = get_close_matches(word.lower().replace("_", "-"), known, n=1, cutoff=0.6)
+    return f"Did you mean `{close[0]}`?" if close else ""
+
+
+def _hint(value: object, known: list[str]) -> str:
+    hint = _did_you_mean(value, known) if isinstance(value, str) else ""
+    return f". {hint}" if hint else ""
+
+
+def _dotted(path: tuple[str | int, ...]) -> str:
+    return ".".join(str(part) for part in path)
+
+
+def _in(name: str) -> str:
+    return f" in `{name}`" if name else ""
+
+
+def _shorten(value: object) -> str:
+    import json
+
+    text = json.dumps(value, ensure_ascii=False, default=str)
+    return text if len(text) <= 60 else text[:57] + "..."
