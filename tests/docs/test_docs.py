@@ -130,9 +130,8 @@ def links() -> list[object]:
     found = []
     for page in pages():
         text = re.sub(r"^( *)```.*?^\1```", "", page.read_text(), flags=re.MULTILINE | re.DOTALL)
-        for target in re.findall(r"\]\(([^)\s]+)\)", text):
-            if "://" not in target and not target.startswith("mailto:"):
-                found.append(pytest.param(page, target, id=f"{page.relative_to(ROOT)}->{target}"))
+        local = [target for target in re.findall(r"\]\(([^)\s]+)\)", text) if "://" not in target and not target.startswith("mailto:")]
+        found += [pytest.param(page, target, id=f"{page.relative_to(ROOT)}->{target}") for target in local]
     return found
 
 
