@@ -1,0 +1,39 @@
+"""Decides from a task's source whether it needs more than Python itself (then it waits for the loaded libraries)."""
+
+from __future__ import annotations
+
+import re
+import sys
+from pathlib import Path
+
+from rehearsal.executor.paths import PathMap
+from rehearsal.executor.protocol import TaskSpec
+
+IMPORT = re.compile(r"^[ \t]*(?:#\s*MAGIC\s+)?(?:import|from)\s+([\w.]+)", re.MULTILINE)
+ENGINE = re.compile(r"\bspark\b|\bsqlContext\b|%(?:sql|run|pip|fs)\b|dbutils\.(?:notebook\.run|library)")
+
+
+def wants_libraries(spec: TaskSpec) -> bool:
+    """Return False only when the source uses nothing but the standard library and no Spark.
+
+    Args:
+        spec: The task. Wheels, SQL and JARs always want the loaded libraries.
+    """
+    if spec.kind not in ("notebook", "spark_python"):
+        return True
+    if any(not line.strip().startswith("#") for line in spec.requirements):
+        return True
+    source = PathMap(Path(spec.data)).physical(spec.path)
+    try:
+        text = Path(source).read_text("utf-8")
+    except (OSError, UnicodeDecodeError):
+        return False  # the task itself says what is wrong with the file
+    return needs_more_than_python(text)
+
+
+def needs_more_than_python(text: str) -> bool:
+    """Return whether source text (a `.py` file, or a notebook in either format) imports packages or uses Spark."""
+    if text.lstrip().startswith("{"):
+        text = text.replace('\\"', '"').replace('"', "\n")
+    modules = {match.group(1).split(".")[0] for match in IMPORT.finditer(text)}
+    return bool(modules - set(sys.stdlib_module_names)) or bool(ENGINE.search(text))

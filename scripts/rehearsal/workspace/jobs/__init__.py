@@ -1,0 +1,1 @@
+"""The Jobs API of the local workspace, and the engine that runs jobs."""

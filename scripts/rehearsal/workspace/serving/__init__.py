@@ -1,0 +1,1 @@
+"""The serving endpoints of the local workspace."""
