@@ -21,7 +21,9 @@ class Command:
 
 
 # A command's module offers `add_arguments(parser)` and `run(args) -> int`, and may give an `EXAMPLES` text.
-COMMANDS: dict[str, Command] = {}
+COMMANDS: dict[str, Command] = {
+    "new": Command("make a new project from a template", "bundleflow.commands.new"),
+}
 
 EXTERNAL = {
     "rehearse": "play a project's way to production on this machine",
@@ -107,9 +109,9 @@ def main(argv: Sequence[str]) -> int:
     try:
         return _run(list(argv))
     except BundleflowError as error:
-        from bundleflow.report.errors import report_error
+        from bundleflow.commands.failure import report_failure
 
-        report_error(error)
+        report_failure(error)
         return error.exit_code
     except KeyboardInterrupt:
         print("interrupted", file=sys.stderr)
