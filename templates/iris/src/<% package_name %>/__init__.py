@@ -1,0 +1,1 @@
+"""The Iris classifier: everything that the notebooks do, as plain functions that can be tested without Spark."""
