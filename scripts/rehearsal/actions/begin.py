@@ -1,0 +1,50 @@
+"""First step of every job in the copy: asks the driver to begin, waits for its answer, and sets what the job is given.
+
+Runs with nothing but the standard library, in isolated mode, in the job's own process.
+"""
+
+import json
+import os
+import secrets
+import sys
+import urllib.request
+
+
+def ask() -> dict:
+    """Send what this job is to the driver and wait for its answer."""
+    groups = json.loads(os.environ["REHEARSAL_GROUPS"])
+    for number, group in enumerate(groups):
+        group["name"] = os.environ[f"REHEARSAL_GROUP_{number}"]
+        group["cancel"] = os.environ[f"REHEARSAL_GROUP_{number}_CANCEL"] == "true"
+    question = {
+        "run": int(os.environ["REHEARSAL_RUN"]),
+        "job": os.environ["REHEARSAL_JOB"],
+        "name": os.environ["REHEARSAL_NAME"],
+        "environment": os.environ["REHEARSAL_ENVIRONMENT"],
+        "matrix": os.environ["REHEARSAL_MATRIX"],
+        "groups": groups,
+    }
+    request = urllib.request.Request(os.environ["REHEARSAL_DESK"], json.dumps(question).encode(), {"Content-Type": "application/json"})
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(request, timeout=6 * 3600) as answer:
+        return json.load(answer)
+
+
+def main() -> int:
+    """Ask, then leave the job's variables in `GITHUB_ENV`; exit 1 where the job is not let in."""
+    answer = ask()
+    print(f"rehearsal-job={answer['job_id']}", flush=True)
+    if answer["refused"]:
+        print(f"::error::{answer['refused']}", flush=True)
+        return 1
+    for value in answer["masks"]:
+        print(f"::add-mask::{value}", flush=True)
+    with open(os.environ["GITHUB_ENV"], "a", encoding="utf-8") as file:  # noqa: PTH123  # pathlib costs 10 ms in each job
+        for name, value in answer["environment"].items():
+            mark = f"END_{secrets.token_hex(8)}"
+            file.write(f"{name}<<{mark}\n{value}\n{mark}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
