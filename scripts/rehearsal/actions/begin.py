@@ -3,14 +3,16 @@
 Runs with nothing but the standard library, in isolated mode, in the job's own process.
 """
 
+import http.client
 import json
 import os
 import secrets
 import sys
-import urllib.request
+import urllib.parse
+from typing import Any
 
 
-def ask() -> dict:
+def ask() -> dict[str, Any]:
     """Send what this job is to the driver and wait for its answer."""
     groups = json.loads(os.environ["REHEARSAL_GROUPS"])
     for number, group in enumerate(groups):
@@ -24,10 +26,11 @@ def ask() -> dict:
         "matrix": os.environ["REHEARSAL_MATRIX"],
         "groups": groups,
     }
-    request = urllib.request.Request(os.environ["REHEARSAL_DESK"], json.dumps(question).encode(), {"Content-Type": "application/json"})
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(request, timeout=6 * 3600) as answer:
-        return json.load(answer)
+    desk = urllib.parse.urlsplit(os.environ["REHEARSAL_DESK"])
+    connection = http.client.HTTPConnection(desk.hostname or "", desk.port, timeout=6 * 3600)
+    connection.request("POST", desk.path, json.dumps(question), {"Content-Type": "application/json"})
+    answer: dict[str, Any] = json.loads(connection.getresponse().read())
+    return answer
 
 
 def main() -> int:

@@ -71,7 +71,7 @@ def _question(data: dict[str, Any]) -> Question:
 
 def _handler(decide: Callable[[Question], Answer], path: str) -> type[BaseHTTPRequestHandler]:
     class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:  # noqa: N802  # the base class's name
+        def do_POST(self) -> None:
             if self.path != path:
                 self.send_error(404)
                 return

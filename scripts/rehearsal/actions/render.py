@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import copy
 import json
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.actions import checks, expressions, permissions, yamltext
+from rehearsal.actions import checks, permissions, yamltext
 from rehearsal.actions.model import Change, Document, JobSpec, Reference, RenderedRun, RunFacts
 from rehearsal.actions.render_steps import StepRenderer
 from rehearsal.actions.sources import Source, Sources
@@ -19,6 +18,12 @@ DEFAULT_TIMEOUT_S = 360 * 60.0
 
 RUNNER_LABEL = "ubuntu-latest"
 """The one label that act is told about; jobs keep their own labels in the imitated GitHub."""
+
+TAKEN_OUT = {
+    "environment": "act ignores it; the driver keeps the gate, the variables and the secrets",
+    "concurrency": "act ignores it; the driver queues",
+    "permissions": "act ignores them; the driver limits each token",
+}
 
 
 @dataclass(frozen=True)
@@ -81,11 +86,8 @@ class Renderer:
     def _document(self, document: Document, source: Source, path: str, call: _Call) -> Document:
         rendered = copy.deepcopy(document)
         rendered["name"] = self._result.name  # act shows a callee's own name as `github.workflow`; GitHub shows the caller's
-        for key, reason in (
-            ("concurrency", "act ignores it; the driver queues"),
-            ("permissions", "act ignores them; the driver limits each token"),
-        ):
-            if rendered.pop(key, None) is not None:
+        for key, reason in TAKEN_OUT.items():
+            if key != "environment" and rendered.pop(key, None) is not None:
                 self._change(source, path, key, "taken out", reason)
         rendered.pop("run-name", None)
         jobs: dict[str, Any] = document.get("jobs") or {}
@@ -140,11 +142,7 @@ class Renderer:
         }
         steps = StepRenderer(self._sources, source, values, where)
         rendered = copy.deepcopy(job)
-        for taken, reason in (
-            ("environment", "act ignores it; the driver keeps the gate, the variables and the secrets"),
-            ("concurrency", "act ignores it; the driver queues"),
-            ("permissions", "act ignores them; the driver limits each token"),
-        ):
+        for taken, reason in TAKEN_OUT.items():
             if rendered.pop(taken, None) is not None:
                 self._change(source, path, f"jobs.{key}.{taken}", "taken out", reason)
         rendered["name"] = spec.log_name
@@ -153,15 +151,14 @@ class Renderer:
         groups = (*call.groups, *_groups(job.get("concurrency"), spec.path))
         begin = self._begin_step(spec, job, groups, call)
         rendered["steps"] = [begin, *(steps.render(step, number, moved) for number, step in enumerate(job.get("steps") or []))]
-        self._change(
-            source, path, f"jobs.{key}.name", f"`{spec.log_name}` in the copy", "the log is read by it; GitHub's name is kept for reports"
-        )
-        self._change(
-            source, path, f"jobs.{key}.runs-on", f"this machine instead of {', '.join(spec.labels)}", "no containers, no hosted runner"
-        )
-        self._change(source, path, f"jobs.{key}.steps", "a first step that waits for queue and gate", "act knows neither")
-        for where_in_job, change, reason in steps.changes:
-            self._change(source, path, f"jobs.{key}.{where_in_job}", change, reason)
+        machine = f"this machine instead of {', '.join(spec.labels)}"
+        for place, change, reason in (
+            ("name", f"`{spec.log_name}` in the copy", "the log is read by it; reports show GitHub's name"),
+            ("runs-on", machine, "no containers, no hosted runner"),
+            ("steps", "a first step that waits for queue and gate", "act knows neither"),
+            *steps.changes,
+        ):
+            self._change(source, path, f"jobs.{key}.{place}", change, reason)
         return rendered
 
     def _spec(self, document: Document, job: Document, key: str, source: Source, path: str, call: _Call) -> JobSpec:
