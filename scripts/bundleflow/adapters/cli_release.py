@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 import platform
 import re
 import shutil
@@ -23,7 +22,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from http.client import HTTPException
 from pathlib import Path
-from typing import Any
+from typing import IO
 from urllib.parse import urlsplit
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
@@ -127,7 +126,7 @@ def check_version(version: str, table: CliTable) -> None:
         )
     if not version_key(table.oldest) <= version_key(version) < version_key(table.below):
         raise BundleflowError(
-            f"Databricks CLI {version} is outside the range that this kit is tested with ({table.oldest} up to, not including, {table.below}).",
+            f"Databricks CLI {version} was not tested with this kit ({table.oldest} up to, not including, {table.below}, was).",
             fix=f"Leave `cli-version` out to get {table.pinned}, or use a newer release of the kit.",
             exit_code=ExitCode.USAGE,
         )
@@ -300,21 +299,23 @@ def unpack(archive: Path, folder: Path) -> Path:
         BundleflowError: `cli-unverified` when the archive is not what a release holds.
     """
     program = folder / "databricks"
-    try:
-        with zipfile.ZipFile(archive) as zipped:
-            entry = zipped.getinfo("databricks")
-            if stat.S_ISLNK(entry.external_attr >> 16) or entry.file_size > PROGRAM_LIMIT_BYTES:
-                raise _unverified(f"{archive.name} holds something else than the CLI's program.", "Do not use this file.")
-            with zipped.open(entry) as source, tempfile.NamedTemporaryFile(dir=folder, prefix=".databricks-", delete=False) as part:
-                _copy(source, part)
-    except (KeyError, zipfile.BadZipFile) as error:
-        raise _unverified(f"{archive.name} is not a zip file with a program `databricks`: {error}.", "Do not use this file.") from error
-    Path(part.name).chmod(0o755)
-    os.replace(part.name, program)
+    with tempfile.TemporaryDirectory(dir=folder, prefix=".databricks-") as temporary:
+        part = Path(temporary) / "databricks"
+        try:
+            with zipfile.ZipFile(archive) as zipped:
+                entry = zipped.getinfo("databricks")
+                if stat.S_ISLNK(entry.external_attr >> 16) or entry.file_size > PROGRAM_LIMIT_BYTES:
+                    raise _unverified(f"{archive.name} holds something else than the CLI's program.", "Do not use this file.")
+                with zipped.open(entry) as source, part.open("wb") as target:
+                    _copy(source, target)
+        except (KeyError, zipfile.BadZipFile) as error:
+            raise _unverified(f"{archive.name} is not a zip file with a program `databricks`: {error}.", "Do not use this file.") from error
+        part.chmod(0o755)
+        part.replace(program)
     return program
 
 
-def _copy(source: Any, target: Any) -> None:
+def _copy(source: IO[bytes], target: IO[bytes]) -> None:
     """Copy at most the allowed size, also when the archive lies about it."""
     size = 0
     while chunk := source.read(CHUNK_BYTES):
