@@ -1,0 +1,123 @@
+"""What every API module of the workspace is given: data folder, database, clock, identities, files, ids, permissions."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Protocol
+
+from starlette.requests import Request
+
+from rehearsal.workspace.acl import AccessLists
+from rehearsal.workspace.database import Database, Documents
+from rehearsal.workspace.files import WorkspaceFiles
+from rehearsal.workspace.identities import Identities, Identity
+from rehearsal.workspace.ids import IdMaker
+
+Hook = Callable[[], Awaitable[None]]
+
+
+class Tracking(Protocol):
+    """Who runs MLflow's own server for the workspace."""
+
+    async def url(self) -> str:
+        """The address of MLflow's server, which is started at the first call.
+
+        Raises:
+            ApiError: TEMPORARILY_UNAVAILABLE when it does not start.
+        """
+
+    def running(self) -> bool:
+        """Whether it has been started."""
+
+    async def stop(self) -> None:
+        """End it."""
+
+
+@dataclass
+class Services:
+    """The workspace's inner side. API modules get it in `routes(services)` and keep it.
+
+    Attributes:
+        data: The data folder: `workspace.sqlite`, `workspace/`, `volumes/`, `models/`, `mlflow/`.
+        database: SQLite; a module brings its own tables by `database.migrate("jobs", [...])`.
+        documents: JSON documents by kind and key, for resources that need no table.
+        clock: Milliseconds since the epoch.
+        ids: Makes ids.
+        identities: Who may call, and tokens (`identities.issue_token(identity, clock(), None)` for a task's run_as).
+        files: Workspace files and volumes on disk.
+        access: Permissions: call `access.created("jobs", id, identity)` and `access.deleted("jobs", id)`.
+        tracking: Who runs MLflow's server; may be replaced before the server starts.
+        url: The server's own address without a slash at the end; known once it listens.
+        workspace_id: The number that `o=` or `w=` carries in links.
+        warm: Start slow helpers (executor, Spark, MLflow) at once.
+        catalogs_open: Without an identities file: catalogs and schemas that were never made here are presumed to exist.
+        on_start: Run in order once the server listens.
+        on_stop: Run in reverse order before the server ends.
+    """
+
+    data: Path
+    database: Database
+    documents: Documents
+    clock: Callable[[], int]
+    ids: IdMaker
+    identities: Identities
+    files: WorkspaceFiles
+    access: AccessLists
+    tracking: Tracking
+    url: str = ""
+    workspace_id: str = ""
+    warm: bool = False
+    catalogs_open: bool = True
+    on_start: list[Hook] = field(default_factory=list)
+    on_stop: list[Hook] = field(default_factory=list)
+
+    async def mlflow_url(self) -> str:
+        """The address of MLflow's server; starts it at the first need."""
+        return await self.tracking.url()
+
+
+def now_ms() -> int:
+    """The time in milliseconds since the epoch."""
+    return time.time_ns() // 1_000_000
+
+
+def caller(request: Request) -> Identity:
+    """The identity that sent a request (the login was checked before)."""
+    identity = request.state.identity
+    assert isinstance(identity, Identity)
+    return identity
+
+
+def make_services(data: Path, identities: Identities, tracking: Tracking, *, warm: bool = False) -> Services:
+    """The services of one workspace, on a data folder that is new or was used before.
+
+    Args:
+        data: The data folder; made when it is not there.
+        identities: Who may call.
+        tracking: Who runs MLflow's server.
+        warm: Start slow helpers at once.
+    """
+    data.mkdir(parents=True, exist_ok=True)
+    database = Database(data / "workspace.sqlite")
+    documents, ids = Documents(database), IdMaker(database)
+    files = WorkspaceFiles(data, database, ids, now_ms)
+    for identity in identities.known.values():
+        files.make_directory(f"/Users/{identity.name}")
+    about = documents.get("workspace", "id") or documents.put("workspace", "id", {"id": str(ids.number())})
+    return Services(
+        data=data,
+        database=database,
+        documents=documents,
+        clock=now_ms,
+        ids=ids,
+        identities=identities,
+        files=files,
+        access=AccessLists(documents),
+        tracking=tracking,
+        workspace_id=str(about["id"]),
+        warm=warm,
+        catalogs_open=identities.open,
+    )
