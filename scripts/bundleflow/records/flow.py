@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.schema_problems import did_you_mean, schema_problems, shorten
 from bundleflow.records.yaml_source import Position, YamlError, YamlProblem, YamlSource, parse_yaml
 
 FLOW_FILE = "bundleflow.yml"
@@ -105,7 +106,7 @@ class Flow:
         known = ", ".join(f"`{stage}`" for stage in self.stages)
         raise BundleflowError(
             f"{self.path} has no stage `{name}`." if name else "No stage was given.",
-            fix=_did_you_mean(name, list(self.stages)) or f"Give one of its stages: {known}.",
+            fix=did_you_mean(name, list(self.stages)) or f"Give one of its stages: {known}.",
             reason=FailureReason.FLOW_MISMATCH,
             exit_code=ExitCode.USAGE,
         )
@@ -157,7 +158,9 @@ def check_flow(path: Path) -> tuple[YamlSource, list[YamlProblem]]:
         source = parse_yaml(text)
     except YamlError as error:
         return YamlSource(), [error.problem]
-    problems = list(source.problems) + list(_schema_problems(source))
+    if source.data is None:
+        return source, [YamlProblem(Position(1, 1), "the file is empty", "Give at least `version: 1` and `stages:`.")]
+    problems = list(source.problems) + list(schema_problems(source, load_schema()))
     if not problems:
         problems = list(_meaning_problems(source))
     return source, sorted(problems, key=lambda problem: problem.position)
@@ -170,57 +173,6 @@ def load_schema() -> dict[str, Any]:
     return cast("dict[str, Any]", json.loads(SCHEMA_FILE.read_text(encoding="utf-8")))
 
 
-def _schema_problems(source: YamlSource) -> Iterator[YamlProblem]:
-    from jsonschema import Draft202012Validator
-
-    if source.data is None:
-        yield YamlProblem(Position(1, 1), "the file is empty", "Give at least `version: 1` and `stages:`.")
-        return
-    for error in Draft202012Validator(load_schema()).iter_errors(source.data):
-        yield from _explain(error, source)
-
-
-def _explain(error: Any, source: YamlSource) -> Iterator[YamlProblem]:
-    """One schema violation in words: which key, what is wrong with it, what it may be."""
-    where = tuple(error.absolute_path)
-    name = _dotted(where)
-    if error.validator == "additionalProperties":
-        known = list(error.schema.get("properties", {}))
-        for key in sorted(set(error.instance) - set(known)):
-            fix = _did_you_mean(key, known) or "Known keys here: " + ", ".join(f"`{each}`" for each in known) + "."
-            yield YamlProblem(source.at((*where, key)), f"unknown key `{key}`{_in(name)}", fix)
-    elif error.validator == "required":
-        missing = [key for key in error.validator_value if key not in error.instance]
-        for key in missing:
-            description = error.schema["properties"][key]["description"]
-            yield YamlProblem(source.at(where), f"key `{key}` is missing{_in(name)}", f"Add `{key}:`. {description}")
-    elif error.validator == "propertyNames" or "propertyNames" in error.absolute_schema_path:
-        key = error.instance
-        yield YamlProblem(source.at((*where, key)), f"`{key}` cannot be a name{_in(name)}", "Use letters, digits, `.`, `_` and `-`.")
-    else:
-        description = error.schema.get("description", "")
-        yield YamlProblem(source.at(where), f"{f'`{name}`' if name else 'the file'} {_wrong(error)}", description or "Correct the value.")
-
-
-def _wrong(error: Any) -> str:
-    kinds = {"object": "a mapping (keys with values)", "array": "a list", "string": "a text", "boolean": "`true` or `false`"}
-    value = error.validator_value
-    shown = _shorten(error.instance)
-    if error.validator == "type":
-        return f"must be {kinds.get(value, value)}, not {shown}"
-    if error.validator == "const":
-        return f"must be {value}, not {shown}"
-    if error.validator == "enum":
-        return f"must be one of {', '.join(f'`{each}`' for each in value)}, not {shown}" + _hint(error.instance, value)
-    if error.validator in ("minLength", "minItems", "minProperties"):
-        return "is empty"
-    if error.validator == "uniqueItems":
-        return "names the same thing twice"
-    if error.validator == "maxLength":
-        return f"is longer than {value} characters"
-    return "is empty" if not str(error.instance).strip() else f"has a value that is not allowed: {shown}"
-
-
 def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
     """What a schema cannot say: names that must exist, circles, stages that contradict themselves."""
     stages: dict[str, dict[str, Any]] = source.data["stages"]
@@ -228,7 +180,7 @@ def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
         at = ("stages", name)
         required = stage.get("requires")
         if required is not None and required not in stages:
-            fix = _did_you_mean(required, list(stages)) or f"Stages of this file: {', '.join(f'`{each}`' for each in stages)}."
+            fix = did_you_mean(required, list(stages)) or f"Stages of this file: {', '.join(f'`{each}`' for each in stages)}."
             yield YamlProblem(source.values[(*at, "requires")], f"stage `{name}` requires stage `{required}`, which does not exist", fix)
         elif required is not None and name in _chain(stages, required):
             yield YamlProblem(
@@ -244,7 +196,7 @@ def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
         branch = stage.get("then-propose")
         if branch is not None and not is_branch_name(branch):
             fix = "Name the branch, for example `release`."
-            yield YamlProblem(source.values[(*at, "then-propose")], f"`{_shorten(branch)}` cannot be the name of a branch", fix)
+            yield YamlProblem(source.values[(*at, "then-propose")], f"`{shorten(branch)}` cannot be the name of a branch", fix)
 
 
 def _chain(stages: Mapping[str, Mapping[str, Any]], start: str) -> set[str]:
@@ -296,30 +248,3 @@ def _error(cause: str, fix: str, further: list[str] | None = None) -> Bundleflow
 
 def _line(path: Path, problem: YamlProblem) -> str:
     return f"{path}:{problem.position.line}:{problem.position.column}: {problem.cause}. {problem.fix}"
-
-
-def _did_you_mean(word: str, known: list[str]) -> str:
-    from difflib import get_close_matches
-
-    close = get_close_matches(word.lower().replace("_", "-"), known, n=1, cutoff=0.6)
-    return f"Did you mean `{close[0]}`?" if close else ""
-
-
-def _hint(value: object, known: list[str]) -> str:
-    hint = _did_you_mean(value, known) if isinstance(value, str) else ""
-    return f". {hint}" if hint else ""
-
-
-def _dotted(path: tuple[str | int, ...]) -> str:
-    return ".".join(str(part) for part in path)
-
-
-def _in(name: str) -> str:
-    return f" in `{name}`" if name else ""
-
-
-def _shorten(value: object) -> str:
-    import json
-
-    text = json.dumps(value, ensure_ascii=False, default=str)
-    return text if len(text) <= 60 else text[:57] + "..."
