@@ -102,6 +102,12 @@ class Schedule:
         if key in self._entries and self._entries[key].state != State.CANCELLED:
             self._entries[key].state = State.LEFT
 
+    def leave_all(self, prefix: str) -> None:
+        """Say that everything whose key begins so is over, as when its run ends."""
+        for key in self._entries:
+            if key.startswith(prefix):
+                self.leave(key)
+
     def cancel(self, key: str, reason: str) -> None:
         """Take a waiting job out."""
         entry = self._entries[key]
