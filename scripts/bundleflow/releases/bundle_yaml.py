@@ -1,0 +1,160 @@
+"""The bundle's own YAML, read without the CLI: files and includes, duplicate keys, unknown fields, targets and jobs.
+
+Sources: Databricks' published reference of bundle settings (top-level keys) and, where the CLI can say it,
+the JSON Schema that `databricks bundle schema` prints.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bundleflow.records.finding import Finding
+from bundleflow.records.schema_problems import did_you_mean, schema_problems
+from bundleflow.records.yaml_source import YamlError, YamlProblem, YamlSource, parse_yaml
+
+FILE_NAMES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
+TOP_LEVEL = (
+    "artifacts",
+    "bundle",
+    "environments",
+    "experimental",
+    "include",
+    "permissions",
+    "presets",
+    "python",
+    "resources",
+    "run_as",
+    "scripts",
+    "sync",
+    "targets",
+    "variables",
+    "workspace",
+)
+SCHEMA_LIMIT_S = 30.0
+
+
+@dataclass
+class BundleFiles:
+    """A bundle's files, parsed.
+
+    Args:
+        folder: The bundle's folder.
+        sources: Each file that could be parsed, by its path.
+        findings: What is wrong with them, paths relative to the repository's root.
+    """
+
+    folder: Path
+    sources: dict[Path, YamlSource] = field(default_factory=dict)
+    findings: list[Finding] = field(default_factory=list)
+
+    def keys(self, *path: str) -> set[str]:
+        """The keys under `path` in all files together, such as the names under `targets`."""
+        found: set[str] = set()
+        for source in self.sources.values():
+            value: Any = source.data
+            for part in path:
+                value = value.get(part) if isinstance(value, dict) else None
+            found |= set(value) if isinstance(value, dict) else set()
+        return found
+
+    @property
+    def jobs(self) -> set[str] | None:
+        """Names of all jobs, those of single targets too; None when Python code may define more."""
+        if self.keys("python") or self.keys("experimental", "python"):
+            return None
+        return self.keys("resources", "jobs").union(*(self.keys("targets", name, "resources", "jobs") for name in self.keys("targets")))
+
+
+def read_bundle(folder: Path, root: Path) -> BundleFiles:
+    """Read databricks.yml and the files that it includes.
+
+    Args:
+        folder: The bundle's folder.
+        root: The repository's root; findings name files relative to it.
+    """
+    bundle = BundleFiles(folder)
+    main = next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
+    if main is None:
+        message = "there is no databricks.yml. Correct `bundles:` in bundleflow.yml or the input `bundle-dir`."
+        bundle.findings.append(Finding(_shown(folder, root), 0, 0, "bundle", "no-bundle", message))
+        return bundle
+    _read(main, bundle, root)
+    data = bundle.sources[main].data if main in bundle.sources else None
+    includes = data.get("include") if isinstance(data, dict) else None
+    for index, pattern in enumerate(includes if isinstance(includes, list) else []):
+        files = sorted(path for path in folder.glob(str(pattern)) if path.is_file()) if _is_inside(str(pattern)) else []
+        if not files and not any(char in str(pattern) for char in "*?["):
+            place = bundle.sources[main].at(("include", index))
+            problem = YamlProblem(place, f"`include` names {pattern}, which does not exist in the bundle", "Correct the path.")
+            bundle.findings.append(_finding(main, root, problem, "include"))
+        for file in files:
+            if file not in bundle.sources:
+                _read(file, bundle, root)
+    return bundle
+
+
+def check_fields(bundle: BundleFiles, root: Path, schema: Mapping[str, Any] | None) -> Iterator[Finding]:
+    """Unknown and misplaced fields: by the schema where there is one, else the top-level keys only."""
+    for path, source in bundle.sources.items():
+        if not isinstance(source.data, dict):
+            continue
+        if schema is None:
+            for key in source.data:
+                if key not in TOP_LEVEL:
+                    fix = did_you_mean(key, TOP_LEVEL) or f"Known fields: {', '.join(TOP_LEVEL)}."
+                    problem = YamlProblem(source.at((key,)), f"unknown field `{key}`", fix)
+                    yield _finding(path, root, problem, "unknown-field")
+        else:
+            # An included file need not hold what the whole bundle must.
+            for problem in schema_problems(source, schema, ignore=[((), "required")]):
+                yield _finding(path, root, problem, "schema")
+
+
+def bundle_schema(program: str | None) -> dict[str, Any] | None:
+    """The JSON Schema that `databricks bundle schema` prints; None where there is no CLI or it cannot say it."""
+    if program is None:
+        return None
+    try:
+        result = subprocess.run(
+            [program, "bundle", "schema"], capture_output=True, text=True, timeout=SCHEMA_LIMIT_S, check=False, stdin=subprocess.DEVNULL
+        )
+        schema = json.loads(result.stdout) if result.returncode == 0 else None
+    except (OSError, subprocess.SubprocessError, ValueError):
+        return None
+    return schema if isinstance(schema, dict) and "properties" in schema else None
+
+
+def _read(path: Path, bundle: BundleFiles, root: Path) -> None:
+    try:
+        source = parse_yaml(path.read_text(encoding="utf-8"))
+    except YamlError as error:
+        bundle.findings.append(_finding(path, root, error.problem, "yaml"))
+        return
+    except (OSError, UnicodeDecodeError) as error:
+        bundle.findings.append(Finding(_shown(path, root), 0, 0, "bundle", "yaml", f"cannot be read as text in UTF-8: {error}"))
+        return
+    bundle.sources[path] = source
+    bundle.findings += [_finding(path, root, problem, "duplicate-key") for problem in source.problems]
+    if source.data is not None and not isinstance(source.data, dict):
+        bundle.findings.append(Finding(_shown(path, root), 1, 1, "bundle", "yaml", "must be a mapping (keys with values) at its top"))
+
+
+def _finding(path: Path, root: Path, problem: YamlProblem, rule: str) -> Finding:
+    message = f"{problem.cause}. {problem.fix}".strip()
+    return Finding(_shown(path, root), problem.position.line, problem.position.column, "bundle", rule, message)
+
+
+def _is_inside(pattern: str) -> bool:
+    return not pattern.startswith(("/", "~")) and ".." not in Path(pattern).parts
+
+
+def _shown(path: Path, root: Path) -> str:
+    try:
+        return str(path.resolve().relative_to(root.resolve()))
+    except ValueError:
+        return str(path)
