@@ -1,0 +1,85 @@
+"""Reads from a bundle's files what the stage needs before any workspace is there: name, targets, catalogs."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from rehearsal.actions import yamltext
+from rehearsal.rehearse.hosts import bundle_files
+
+_REFERENCE = re.compile(r"\$\{([^}]+)\}")
+_DEPTH = 10
+
+
+@dataclass(frozen=True)
+class BundleFacts:
+    """What was read.
+
+    Args:
+        name: The bundle's name.
+        targets: Names of its targets.
+        catalogs: Catalogs that its targets use; they must exist beforehand, as in reality.
+    """
+
+    name: str
+    targets: tuple[str, ...]
+    catalogs: tuple[str, ...]
+
+
+def read(root: Path) -> BundleFacts:
+    """Read a bundle's files.
+
+    Args:
+        root: The bundle's folder.
+    """
+    merged: dict[str, Any] = {}
+    for file in bundle_files(root):
+        _merge(merged, yamltext.load_file(file))
+    name = str((merged.get("bundle") or {}).get("name", ""))
+    targets = merged.get("targets") or {}
+    catalogs: set[str] = set()
+    for target, own in targets.items():
+        document = _merge({key: value for key, value in merged.items() if key != "targets"}, own or {})
+        catalogs |= _catalogs(document, {"bundle.name": name, "bundle.target": str(target)})
+    return BundleFacts(name, tuple(str(target) for target in targets), tuple(sorted(catalogs)))
+
+
+def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
+    for key, value in other.items():
+        old = into.get(key)
+        into[key] = _merge(dict(old), value) if isinstance(old, dict) and isinstance(value, dict) else value
+    return into
+
+
+def _catalogs(document: dict[str, Any], known: dict[str, str]) -> set[str]:
+    values = dict(known)
+    for name, rule in (document.get("variables") or {}).items():
+        value = rule.get("default") if isinstance(rule, dict) else rule
+        if isinstance(value, str | int):
+            values[f"var.{name}"] = str(value)
+    found = {values[name] for name in values if re.fullmatch(r"var\.(?:\w+_)?catalog(?:_name)?", name)}
+    found |= set(_values_of(document.get("resources"), "catalog_name"))
+    own = {str(item.get("name")) for item in ((document.get("resources") or {}).get("catalogs") or {}).values() if isinstance(item, dict)}
+    resolved = {_resolve(value, values) for value in found}
+    return {value for value in resolved if value and "${" not in value} - {_resolve(value, values) for value in own}
+
+
+def _values_of(value: Any, key: str) -> list[str]:
+    if isinstance(value, dict):
+        own = [str(value[key])] if isinstance(value.get(key), str) else []
+        return own + [found for item in value.values() for found in _values_of(item, key)]
+    if isinstance(value, list):
+        return [found for item in value for found in _values_of(item, key)]
+    return []
+
+
+def _resolve(text: str, values: dict[str, str]) -> str:
+    for _ in range(_DEPTH):
+        replaced = _REFERENCE.sub(lambda match: values.get(match[1], match[0]), text)
+        if replaced == text:
+            break
+        text = replaced
+    return text
