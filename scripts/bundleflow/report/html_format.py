@@ -1,0 +1,38 @@
+"""How numbers, times and untrusted text read on a page."""
+
+from __future__ import annotations
+
+import unicodedata
+
+
+def seconds(value: float) -> str:
+    """A length of time in seconds as people say it: `40 ms`, `4.2 s`, `38 s`, `2 min 5 s`, `1 h 3 min`."""
+    if value < 0.095:
+        return f"{max(0, round(value * 1000))} ms"
+    if value < 9.95:
+        return f"{value:.1f} s"
+    minutes, rest = divmod(round(value), 60)
+    if not minutes:
+        return f"{rest} s"
+    hours, minutes_left = divmod(minutes, 60)
+    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+
+
+def clock(value: float) -> str:
+    """A point in time in seconds from the start: `0:07`, `1:12`, `1:02:03`."""
+    minutes, rest = divmod(int(value), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def plural(count: int, one: str, many: str = "") -> str:
+    """A count with its noun: `1 job`, `3 jobs`."""
+    return f"{count:,} {one if count == 1 else many or one + 's'}"
+
+
+def seen(text: object) -> str:
+    r"""Text in which nothing is hidden: characters that turn the direction or cannot be seen are shown as `\u....`."""
+    return "".join(
+        char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn") else f"\\u{ord(char):04x}"
+        for char in str(text)
+    )
