@@ -65,6 +65,8 @@ class Run:
     event: str
     head_branch: str
     head_sha: str
+    sha: str
+    """`GITHUB_SHA`: the test merge for a pull request, else the same as `head_sha`."""
     ref: str
     actor: str
     triggering_actor: str

@@ -7,6 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +30,10 @@ from rehearsal.github.model_actions import (
 ACTIONS_BOT = "github-actions[bot]"
 ACTIONS_APP_ID = 15368
 """The id of GitHub's own app "GitHub Actions", which makes check runs and holds `GITHUB_TOKEN`."""
+
+
+api_prefix: ContextVar[str] = ContextVar("api_prefix", default="")
+"""`/api/v3` while a request with that prefix is answered, so that the addresses in the answer have it too."""
 
 
 class Clock:
@@ -116,6 +121,14 @@ class State:
         else:
             for on_request in list(self.on_run_request):
                 on_request(message)
+
+    def api_url(self, *path: object) -> str:
+        """Give an address in the REST API."""
+        return "/".join([self.base_url + api_prefix.get(), *map(str, path)])
+
+    def html_url(self, *path: object) -> str:
+        """Give an address for people (nothing is served there)."""
+        return "/".join([self.base_url, *map(str, path)])
 
     def new_id(self) -> int:
         """Give an id that nothing else has."""
