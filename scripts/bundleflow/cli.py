@@ -23,6 +23,9 @@ class Command:
 # A command's module offers `add_arguments(parser)` and `run(args) -> int`, and may give an `EXAMPLES` text.
 COMMANDS: dict[str, Command] = {
     "new": Command("make a new project from a template", "bundleflow.commands.new"),
+    "install-cli": Command("put the pinned Databricks CLI on PATH, verified", "bundleflow.commands.install_cli"),
+    "lint": Command("check workflows, bundleflow.yml and the bundle's YAML, without any credential", "bundleflow.commands.lint"),
+    "test-unit": Command("run the project's unit tests, without any credential", "bundleflow.commands.test_unit"),
 }
 
 EXTERNAL = {
