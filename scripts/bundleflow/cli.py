@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import importlib
+import signal
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from types import FrameType
 
 from bundleflow import __version__
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
@@ -22,6 +24,21 @@ class Command:
 
 # A command's module offers `add_arguments(parser)` and `run(args) -> int`, and may give an `EXAMPLES` text.
 COMMANDS: dict[str, Command] = {
+    "ci": Command("check a pull request: strict validation, a plan of every target, one comment", "bundleflow.commands.ci"),
+    "test-integration": Command("deploy a pull request's own copy, run its jobs, destroy it", "bundleflow.commands.test_integration"),
+    "deploy-stage": Command(
+        "deploy a stage: check, plan, compare with the approval, deploy, run, record", "bundleflow.commands.deploy_stage"
+    ),
+    "propose-release": Command("open or update the one release pull request", "bundleflow.commands.propose_release"),
+    "plan-release": Command("check the evidence and make the plan to be approved", "bundleflow.commands.plan_release"),
+    "validate": Command("validate a target of the bundle", "bundleflow.commands.validate"),
+    "plan": Command("show what a deployment would change; `plan render FILE` shows a saved plan", "bundleflow.commands.plan"),
+    "deploy": Command("plan and deploy a target", "bundleflow.commands.deploy"),
+    "run": Command("start, watch, cancel or report a job's run", "bundleflow.commands.run_job"),
+    "comment": Command("write or update one comment on a pull request", "bundleflow.commands.comment"),
+    "record": Command("file a deployment on GitHub", "bundleflow.commands.record"),
+    "detect": Command("list the bundles that a change touches", "bundleflow.commands.detect"),
+    "status": Command("show what each stage was last deployed from", "bundleflow.commands.status"),
     "new": Command("make a new project from a template", "bundleflow.commands.new"),
     "install-cli": Command("put the pinned Databricks CLI on PATH, verified", "bundleflow.commands.install_cli"),
     "lint": Command("check workflows, bundleflow.yml and the bundle's YAML, without any credential", "bundleflow.commands.lint"),
@@ -121,8 +138,29 @@ def main(argv: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:
         return 141
+    except OSError as error:
+        from bundleflow.commands.failure import report_failure
+
+        report_failure(_system_error(error))
+        return ExitCode.TROUBLE
+
+
+def _system_error(error: OSError) -> BundleflowError:
+    """What the system refused (disk full, no right to a file), for people."""
+    where = f" ({error.filename})" if error.filename else ""
+    return BundleflowError(
+        f"The system refused: {error.strerror or error}{where}.",
+        fix="Check the disk's room and the rights on the file or folder, then try again.",
+        reason=FailureReason.OUTSIDE_TROUBLE,
+        exit_code=ExitCode.TROUBLE,
+    )
+
+
+def _stop(_signal: int, _frame: FrameType | None) -> None:
+    raise KeyboardInterrupt
 
 
 def script() -> None:
-    """Entry point of the installed `bundleflow` program."""
+    """Entry point of the installed `bundleflow` program; told to stop, a command ends what it started."""
+    signal.signal(signal.SIGTERM, _stop)
     sys.exit(main(sys.argv[1:]))

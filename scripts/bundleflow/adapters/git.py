@@ -38,12 +38,6 @@ def changed_files(base: str, head: str, folder: Path | str = ".") -> tuple[str, 
     return tuple(sorted(path for path in text.split("\0") if path))
 
 
-def modified_files(folder: Path | str = ".") -> tuple[str, ...]:
-    """Tracked files of the work tree that differ from HEAD: a deployment would upload what no commit holds."""
-    text = _git(folder, "diff", "--name-only", "-z", "HEAD", "--")
-    return tuple(sorted(path for path in text.split("\0") if path))
-
-
 def _git(folder: Path | str, *argv: str) -> str:
     command = ["git", "-C", str(folder), "-c", "core.quotepath=off", *argv]
     try:

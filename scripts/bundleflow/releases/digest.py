@@ -95,15 +95,15 @@ def _hide_inside(value: str | None) -> str | None:
     """Mask secrets inside a value that is a mapping or a list."""
     if value is None or value[0] not in "[{":
         return value
-    return _json(hide_secrets(json.loads(value)))
+    return _json(hide_secrets("", json.loads(value)))
 
 
-def hide_secrets(value: Any, path: str = "") -> Any:
-    """A copy of a JSON value in which every secret, by its field's name, reads `(masked)`."""
+def hide_secrets(path: str, value: Any) -> Any:
+    """A copy of a JSON value at a path in which every secret, by its field's name, reads `(masked)`."""
     if isinstance(value, Mapping):
-        return {key: hide_secrets(each, f"{path}.{key}") for key, each in value.items()}
+        return {key: hide_secrets(f"{path}.{key}", each) for key, each in value.items()}
     if isinstance(value, list):
-        return [hide_secrets(each, path) for each in value]
+        return [hide_secrets(path, each) for each in value]
     return "(masked)" if is_secret(path, value) else value
 
 

@@ -1,0 +1,249 @@
+"""The Databricks workspace by the official SDK, for job runs; the SDK (1.5 s to import) is loaded when a run is started or followed."""
+
+from __future__ import annotations
+
+import importlib
+import os
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from bundleflow.adapters.databricks_cli import auth_type
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.run import RunRecord, TaskRecord
+
+if TYPE_CHECKING:
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
+
+RETRY_TIMEOUT_S = 120
+HTTP_TIMEOUT_S = 60
+OUTPUT_KEPT = 20_000
+
+
+def preload() -> None:
+    """Import the SDK beside the work that goes on, because a run will be started soon; costs nothing when it is there."""
+    threading.Thread(target=importlib.import_module, args=("databricks.sdk",), daemon=True).start()
+
+
+@dataclass(frozen=True)
+class Workspace:
+    """The workspace that the environment names.
+
+    Args:
+        env: Environment with DATABRICKS_HOST and what the way to log in needs.
+    """
+
+    env: Mapping[str, str]
+
+    @classmethod
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Workspace:
+        """The workspace of this process's environment."""
+        return cls(env)
+
+    def run_now(self, job_id: int, *, token: str, parameters: Mapping[str, str]) -> int:
+        """Start a job and give the run's id; the same token gives the same run again, so a retried request starts nothing twice.
+
+        Args:
+            job_id: The job.
+            token: Idempotency token, at most 64 characters.
+            parameters: Job parameters.
+        """
+        with self._asking(f"start job {job_id}"):
+            wait = self._client.jobs.run_now(job_id, idempotency_token=token, job_parameters=dict(parameters) or None)
+            return int(wait.run_id)
+
+    def run(self, run_id: int, key: str = "") -> RunRecord:
+        """One run with all its tasks."""
+        with self._asking(f"read run {run_id}"):
+            return _run_record(self._client.jobs.get_run(run_id), key)
+
+    def task_output(self, task: TaskRecord) -> TaskRecord:
+        """The task with its output, error and trace; as it is when there is nothing to be had."""
+        from dataclasses import replace
+
+        from databricks.sdk.errors import BadRequest, NotFound
+
+        try:
+            with self._asking(f"read the output of task `{task.key}`"):
+                return _with_output(task, self._client.jobs.get_run_output(task.run_id))
+        except BundleflowError as error:
+            # Some kinds of tasks have no output to give; the run itself is not in doubt.
+            if isinstance(error.__cause__, BadRequest | NotFound):
+                return replace(task, error=task.error or (task.message if task.result_state == "FAILED" else ""))
+            raise
+
+    def cancel(self, run_id: int) -> None:
+        """Ask for a run to be cancelled."""
+        with self._asking(f"cancel run {run_id}"):
+            self._client.jobs.cancel_run(run_id)
+
+    @cached_property
+    def _client(self) -> WorkspaceClient:
+        if not self.env.get("DATABRICKS_HOST"):
+            raise BundleflowError(
+                "DATABRICKS_HOST is not set.",
+                fix="Set the variable DATABRICKS_HOST in the GitHub environment of this stage, or in your shell.",
+                reason=FailureReason.AUTH_FAILED,
+                exit_code=ExitCode.USAGE,
+            )
+        with self._asking("log in"):
+            return _connect(self.env)
+
+    @contextmanager
+    def _asking(self, what: str) -> Iterator[None]:
+        from databricks.sdk.errors import PermissionDenied, Unauthenticated
+        from databricks.sdk.errors.base import DatabricksError
+        from requests import RequestException
+
+        try:
+            yield
+        except (PermissionDenied, Unauthenticated) as error:
+            raise BundleflowError(
+                f"The workspace refused to {what}: {error}",
+                fix="Give the identity of this environment the missing right (CAN_MANAGE_RUN on the job starts and cancels its runs).",
+                reason=FailureReason.AUTH_FAILED,
+            ) from error
+        except DatabricksError as error:
+            raise BundleflowError(
+                f"The workspace did not {what}: {error}",
+                fix="Check that the job or run exists in this workspace.",
+                reason=FailureReason.RUN_FAILED,
+                details=str(error.error_code or ""),
+            ) from error
+        except (RequestException, TimeoutError, OSError) as error:
+            raise BundleflowError(
+                f"The workspace {self.env.get('DATABRICKS_HOST', '')} could not be reached to {what}.",
+                fix="A run that was started goes on: follow it with `bundleflow run watch RUN`.",
+                reason=FailureReason.OUTSIDE_TROUBLE,
+                exit_code=ExitCode.TROUBLE,
+                details=str(error),
+            ) from error
+        except ValueError as error:
+            raise BundleflowError(
+                f"The way to log in to the workspace is not complete: {error}",
+                fix="Set DATABRICKS_HOST and DATABRICKS_CLIENT_ID in the GitHub environment, and `id-token: write` for the job.",
+                reason=FailureReason.AUTH_FAILED,
+                exit_code=ExitCode.USAGE,
+            ) from error
+
+
+def _connect(env: Mapping[str, str]) -> WorkspaceClient:
+    from databricks.sdk import WorkspaceClient
+    from databricks.sdk.core import Config
+
+    from bundleflow.adapters.oidc import GitHubOidc
+
+    chosen = auth_type(env)
+    given: dict[str, Any] = {
+        "host": env["DATABRICKS_HOST"],
+        "auth_type": chosen or None,
+        "retry_timeout_seconds": RETRY_TIMEOUT_S,
+        "http_timeout_seconds": HTTP_TIMEOUT_S,
+        "product": "bundleflow",
+    }
+    if chosen == "github-oidc":
+        given |= {"client_id": env.get("DATABRICKS_CLIENT_ID") or None, "credentials_strategy": GitHubOidc()}
+    if env.get("GITHUB_ACTIONS") == "true":
+        given["config_file"] = env.get("DATABRICKS_CONFIG_FILE") or os.devnull
+    return WorkspaceClient(config=Config(**given))
+
+
+def _run_record(run: Run, key: str) -> RunRecord:
+    life, result, message = _state(run)
+    tasks = sorted((_latest(run.tasks or [])).values(), key=lambda task: (task.start_time or 2**63, task.task_key or ""))
+    return RunRecord(
+        run_id=run.run_id or 0,
+        job_id=run.job_id or 0,
+        name=run.run_name or "",
+        key=key,
+        url=run.run_page_url or "",
+        life_cycle_state=life,
+        result_state=result,
+        message=message,
+        trigger=run.trigger.value if run.trigger else "",
+        run_as=getattr(run, "run_as_user_name", None) or run.creator_user_name or "",
+        start_ms=run.start_time or 0,
+        end_ms=run.end_time or 0,
+        queue_ms=run.queue_duration or 0,
+        parameters=tuple(
+            (each.name or "", str(each.value if each.value is not None else each.default)) for each in run.job_parameters or []
+        ),
+        tasks=tuple(_task_record(task) for task in tasks),
+    )
+
+
+def _latest(tasks: list[RunTask]) -> dict[str, RunTask]:
+    """The last attempt of each task."""
+    found: dict[str, RunTask] = {}
+    for task in tasks:
+        before = found.get(task.task_key or "")
+        if before is None or (task.attempt_number or 0) >= (before.attempt_number or 0):
+            found[task.task_key or ""] = task
+    return found
+
+
+def _task_record(task: RunTask) -> TaskRecord:
+    life, result, message = _state(task)
+    return TaskRecord(
+        key=task.task_key or "",
+        run_id=task.run_id or 0,
+        kind=_kind(task),
+        life_cycle_state=life,
+        result_state=result,
+        message=message,
+        start_ms=task.start_time or 0,
+        end_ms=task.end_time or 0,
+        setup_ms=task.setup_duration or 0,
+        execution_ms=task.execution_duration or 0,
+        queue_ms=task.queue_duration or 0,
+        attempt=task.attempt_number or 0,
+        depends_on=tuple(each.task_key for each in task.depends_on or []),
+        run_if=task.run_if.value if task.run_if else "",
+        compute=_compute(task),
+        url=task.run_page_url or "",
+    )
+
+
+def _state(thing: Run | RunTask) -> tuple[str, str, str]:
+    state = thing.state
+    if state is None:
+        return "PENDING", "", ""
+    life = state.life_cycle_state.value if state.life_cycle_state else ""
+    return life, state.result_state.value if state.result_state else "", state.state_message or ""
+
+
+_KINDS = ("notebook", "spark_python", "python_wheel", "sql", "spark_jar", "condition", "for_each", "run_job", "pipeline", "dbt")
+
+
+def _kind(task: RunTask) -> str:
+    return next((kind for kind in _KINDS if getattr(task, f"{kind}_task", None) is not None), "")
+
+
+def _compute(task: RunTask) -> str:
+    """What the task runs on, in words; serverless tasks name no cluster."""
+    if task.existing_cluster_id:
+        return f"cluster {task.existing_cluster_id}"
+    if task.new_cluster is not None:
+        cluster = task.new_cluster
+        return " ".join(part for part in ("new cluster", cluster.node_type_id, cluster.spark_version) if part)
+    if task.environment_key:
+        return f"serverless, environment {task.environment_key}"
+    return "serverless" if _kind(task) in ("notebook", "spark_python", "python_wheel") else ""
+
+
+def _with_output(task: TaskRecord, output: RunOutput) -> TaskRecord:
+    from dataclasses import replace
+
+    result = output.notebook_output.result if output.notebook_output else None
+    text = result if result is not None else output.logs or ""
+    failed = task.result_state not in ("", "SUCCESS", "EXCLUDED")
+    return replace(
+        task,
+        output=text[:OUTPUT_KEPT],
+        error=output.error or (task.message if failed else ""),
+        trace=(output.error_trace or "")[-OUTPUT_KEPT:],
+    )

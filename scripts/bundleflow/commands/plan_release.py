@@ -1,0 +1,98 @@
+"""`bundleflow plan-release`: evidence of the stage before, then the plan to be approved, made by an identity that only reads."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from bundleflow.adapters.git import commit_of, tree_of
+from bundleflow.adapters.github import GitHubApi
+from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
+from bundleflow.commands.steps import planned, planning_identity
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.evidence import Evidence
+from bundleflow.releases.approved_plan import ApprovedPlan, write_approved_plan
+from bundleflow.releases.checks import check_identity_independent, check_policy
+from bundleflow.releases.digest import canonical_plan, digest, hide_secrets, masked
+from bundleflow.releases.evidence import find_evidence, kit_repository
+from bundleflow.report.markdown import code, escape, link
+from bundleflow.report.markdown_plan import PlanSection, plan_markdown
+
+SUMMARY_LIMIT = 900_000
+
+EXAMPLES = """example, in a job with `environment: {name: production-plan, deployment: false}`:
+  BUNDLEFLOW_STAGE=prod BUNDLEFLOW_ENVIRONMENT=production BUNDLEFLOW_PLAN_ENVIRONMENT=production-plan \\
+  BUNDLEFLOW_PLAN_DIR=plan bundleflow plan-release"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Options of the command."""
+    add_stage_arguments(parser)
+    parser.add_argument("--plan-environment", help="GitHub environment of this job (BUNDLEFLOW_PLAN_ENVIRONMENT)")
+    parser.add_argument("--plan-dir", help="folder to write the plan to (BUNDLEFLOW_PLAN_DIR)")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Check the evidence, plan, and write what is to be approved."""
+    job = load_job(args)
+    _check_plan_environment(job, args.plan_environment or job.env.get("BUNDLEFLOW_PLAN_ENVIRONMENT") or "")
+    tree = tree_of()
+    evidence = _evidence(job, tree)
+    cli = job.cli(restricted=True)
+    with job.runner.group("databricks bundle summary"), job.runner.no_commands():
+        summary = cli.summary()
+    plan = planned(job.runner, cli, summary)
+    check_policy(plan, job.flow.policy.protect)
+    identity = planning_identity(summary)
+    canonical = canonical_plan(plan, target=job.stage.target, tree=tree, identity=identity)
+    check_identity_independent(canonical, summary, job.stage.target)
+    fingerprint = digest(canonical)
+    notes = [f"Commit {code(commit_of()[:12])}, tree {code(tree[:12])}, planned by {code(identity or 'unknown')}."]
+    if evidence:
+        notes.append(
+            f"Evidence: stage {code(evidence.stage)} was deployed from the same content by "
+            f"{link(f'run {evidence.run_id}', evidence.run_url)} ({escape(evidence.job_name)})."
+        )
+    text = plan_markdown(
+        PlanSection(f"target {job.stage.target}, to be approved", plan, fingerprint, tuple(notes)), hide=hide_secrets, limit=SUMMARY_LIMIT
+    )
+    folder = Path(args.plan_dir or job.env.get("BUNDLEFLOW_PLAN_DIR") or "bundleflow-plan")
+    write_approved_plan(folder, ApprovedPlan(job.stage.name, fingerprint, identity, commit_of(), masked(canonical)))
+    (folder / "plan.md").write_text(text + "\n", encoding="utf-8")
+    job.runner.summary(text)
+    job.runner.output("digest", fingerprint)
+    tell(f"plan of target {job.stage.target}: {plan.summary}; digest {fingerprint}")
+    if args.json:
+        print_json(
+            {"stage": job.stage.name, "target": job.stage.target, "digest": fingerprint, "plan": str(plan.summary), "evidence": evidence}
+        )
+    return 0
+
+
+def _check_plan_environment(job: JobContext, given: str) -> None:
+    expected = job.stage.plan_environment or job.stage.environment
+    if given.lower() != expected.lower():
+        raise BundleflowError(
+            f"The plan of stage `{job.stage.name}` is to be made in environment `{expected}`, and the job names `{given}`.",
+            fix=f"Call the workflow with `plan-environment: {expected}`, or correct `plan-environment` of the stage in {job.flow.path}.",
+            reason=FailureReason.FLOW_MISMATCH,
+            exit_code=ExitCode.USAGE,
+        )
+
+
+def _evidence(job: JobContext, tree: str) -> Evidence | None:
+    """Evidence of the stage that this one requires; None when it requires none."""
+    if job.stage.requires is None:
+        return None
+    github = GitHubApi.from_env(job.env)
+    kit = kit_repository(github.workflow_run(int(job.env.get("GITHUB_RUN_ID") or 0)))
+    evidence = find_evidence(
+        github,
+        stage=job.stage.requires,
+        tree=tree,
+        kit=kit,
+        branch=job.env.get("BUNDLEFLOW_MAIN_BRANCH") or "main",
+        workflow=job.env.get("BUNDLEFLOW_STAGING_WORKFLOW") or "cd-staging.yml",
+    )
+    tell(f"evidence: {evidence.run_url} deployed stage {evidence.stage} from tree {tree[:12]}")
+    return evidence

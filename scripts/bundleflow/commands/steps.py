@@ -1,0 +1,158 @@
+"""The steps that commands share: validate, plan, run the stage's jobs; each shown, checked and reported the same way."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from bundleflow.adapters.cli_messages import Diagnostic, explain_failure
+from bundleflow.adapters.databricks_cli import CliResult, DatabricksCli
+from bundleflow.adapters.runner import Runner
+from bundleflow.adapters.workspace import Workspace
+from bundleflow.commands.context import JobContext, tell
+from bundleflow.records.errors import BundleflowError, FailureReason
+from bundleflow.records.plan import Plan
+from bundleflow.records.run import RunRecord
+from bundleflow.releases.checks import check_diagnostics, check_resolved
+from bundleflow.releases.read_plan import read_plan
+from bundleflow.report.markdown_run import run_markdown
+from bundleflow.runs.follow import FollowOptions, RunDetachedError, check_result, idempotency_token
+from bundleflow.runs.resolve import job_id
+from bundleflow.runs.start import RunRequest, start_and_follow
+
+RUN_REPORT_LIMIT = 200_000
+
+
+def validated(runner: Runner, cli: DatabricksCli, *, strict: bool) -> Mapping[str, Any]:
+    """Validate the bundle and give its resolved configuration.
+
+    Raises:
+        BundleflowError: `validation-failed` or what the CLI's message stands for; findings are annotated.
+    """
+    with runner.group(f"databricks bundle validate -t {cli.target}"), runner.no_commands():
+        result = cli.validate(strict=strict)
+    annotate(runner, cli, result.diagnostics)
+    if result.exit_code:
+        raise explain_failure(result.argv, result.stderr, FailureReason.VALIDATION_FAILED)
+    data = result.json()
+    return data if isinstance(data, Mapping) else {}
+
+
+def planned(runner: Runner, cli: DatabricksCli, configuration: Mapping[str, Any] | None = None) -> Plan:
+    """Plan a target and check that nothing in the plan is unresolved or unknown.
+
+    Raises:
+        BundleflowError: `validation-failed` or what the CLI's message stands for.
+    """
+    with runner.group(f"databricks bundle plan -t {cli.target}"), runner.no_commands():
+        result = cli.plan()
+    return checked_plan(result, cli.target or "default", configuration)
+
+
+def checked_plan(result: CliResult, target: str, configuration: Mapping[str, Any] | None = None) -> Plan:
+    """Read what `bundle plan` printed, and refuse what only looks like a good plan."""
+    plan = read_plan(result.json())
+    check_diagnostics(result.diagnostics, f"Target `{target}`")
+    check_resolved(plan, configuration)
+    return plan
+
+
+def planning_identity(configuration: Mapping[str, Any]) -> str:
+    """User name of the identity that the CLI works as, from `validate -o json` or `summary -o json`."""
+    return str(((configuration.get("workspace") or {}).get("current_user") or {}).get("userName") or "")
+
+
+def annotate(runner: Runner, cli: DatabricksCli, diagnostics: Sequence[Diagnostic]) -> None:
+    """Show the CLI's findings on the pull request's diff."""
+    for each in diagnostics:
+        level = {"Error": "error", "Warning": "warning"}.get(each.severity, "notice")
+        file = (cli.folder / each.file).as_posix() if each.file else ""
+        message = f"{each.message}\n{each.detail}".strip()
+        runner.annotate(
+            "error" if level == "error" else "warning" if level == "warning" else "notice",
+            message,
+            title=f"bundle: target {cli.target}",
+            file=file,
+            line=each.line,
+            column=each.column,
+        )
+
+
+@dataclass
+class StageRuns:
+    """The runs of a stage's jobs, in order."""
+
+    runs: list[RunRecord] = field(default_factory=list)
+
+    def urls(self) -> tuple[tuple[str, str], ...]:
+        """Pages of the runs, by job key."""
+        return tuple((run.key, run.url) for run in self.runs)
+
+
+def run_jobs(job: JobContext, summary: Mapping[str, Any], done: StageRuns) -> None:
+    """Run the stage's jobs one after the other; stops at the first that does not succeed.
+
+    Args:
+        job: The stage.
+        summary: `bundle summary -o json` of what is deployed.
+        done: Takes the runs, also the one that failed.
+
+    Raises:
+        BundleflowError: `run-failed`, `run-timeout` or `run-canceled`.
+    """
+    workspace = Workspace.from_env(job.env)
+    options = FollowOptions.from_env(job.env)
+    for key in job.stage.run:
+        number = job_id(summary, key, job.stage.target)
+        token = idempotency_token(
+            job.env.get("GITHUB_REPOSITORY"), job.env.get("GITHUB_RUN_ID"), job.env.get("GITHUB_RUN_ATTEMPT"), job.stage.name, number, key
+        )
+        request = RunRequest(number, token if job.env.get("GITHUB_RUN_ID") else fresh_token(), key)
+        with job.runner.group(f"run {key}"):
+            run = follow_request(job.runner, workspace, request, options)
+        done.runs.append(run)
+        job.runner.summary(run_markdown(run, limit=RUN_REPORT_LIMIT))
+        check_result(run, options)
+
+
+def follow_request(runner: Runner, workspace: Workspace, request: RunRequest, options: FollowOptions) -> RunRecord:
+    """Start a job and follow it; the outputs are set before anything can fail."""
+
+    def started(run_id: int) -> None:
+        runner.output("run-id", str(run_id))
+        tell(f"started run {run_id} of job {request.job_id}{f' ({request.key})' if request.key else ''}")
+
+    try:
+        with runner.no_commands():
+            run = start_and_follow(workspace, request, options=options, tell=tell, started=started)
+    except RunDetachedError as error:
+        set_run_outputs(runner, error.run)
+        runner.summary(run_markdown(error.run, limit=RUN_REPORT_LIMIT))
+        raise
+    set_run_outputs(runner, run)
+    tell(f"{request.key or run.name}: {run.state} after {run.duration_ms / 1000:.1f} s, {run.url}")
+    return run
+
+
+def set_run_outputs(runner: Runner, run: RunRecord) -> None:
+    """Set `run-id`, `run-url`, `result-state`, `failed-tasks` (a JSON list)."""
+    import json
+
+    runner.output("run-id", str(run.run_id))
+    runner.output("run-url", run.url)
+    runner.output("result-state", run.state)
+    runner.output("failed-tasks", json.dumps(list(run.failed_tasks)))
+
+
+def fresh_token() -> str:
+    """An idempotency token for one start outside a workflow: retries of the request share it, the next call does not."""
+    import uuid
+
+    return uuid.uuid4().hex
+
+
+def warn(runner: Runner, error: BundleflowError, what: str) -> None:
+    """Tell of a trouble that does not change the verdict."""
+    tell(f"warning: {what}: {error.cause}")
+    runner.annotate("warning", f"{what}: {error.cause}\n{error.fix}".strip(), title=f"bundleflow: {error.reason}")
