@@ -51,6 +51,7 @@ class _Checkouts:
     """One folder per commit and branch, shared by the runs that need it (act copies it for each job)."""
 
     folder: Path
+    repository: str
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def get(self, bare: Path, sha: str, ref: str) -> Path:
@@ -59,6 +60,8 @@ class _Checkouts:
             target = self.folder / f"{sha[:12]}-{abs(hash(ref)):x}"
             if not target.exists():
                 git(["clone", "--quiet", "--shared", "--no-checkout", str(bare), str(target)])
+                # act takes owner and name from the remote's address; nothing is fetched from it
+                git(["-C", str(target), "remote", "set-url", "origin", f"https://github.com/{self.repository}.git"])
                 git(["-C", str(target), "checkout", "--quiet", *(["-B", branch] if branch else ["--detach"]), sha])
             return target
 
@@ -69,8 +72,9 @@ def git(arguments: list[str]) -> str:
     Raises:
         subprocess.CalledProcessError: git failed; its error is in `stderr`.
     """
-    environment = {"GIT_CONFIG_GLOBAL": "/dev/null", "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
-    done = subprocess.run(["git", *arguments], env={**os.environ, **environment}, capture_output=True, text=True, timeout=60, check=True)
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
+    environment |= {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_NOSYSTEM": "1", "GIT_TERMINAL_PROMPT": "0"}
+    done = subprocess.run(["git", *arguments], env=environment, capture_output=True, text=True, timeout=60, check=True)
     return done.stdout
 
 
@@ -92,7 +96,7 @@ class Driver:
         self.runs: dict[int, WorkflowRun] = {}
         self._lock = threading.Lock()
         self._threads: list[threading.Thread] = []
-        self._checkouts = _Checkouts(settings.folder / "checkouts")
+        self._checkouts = _Checkouts(settings.folder / "checkouts", settings.repository)
         self.gatekeeper = Gatekeeper(github, masker, self._run, self.interrupt, tell)
         self.desk = Desk(self.gatekeeper.decide)
         self._closed = False

@@ -143,13 +143,13 @@ class Follower:
         elif command == "set-output":
             self._output(job, entry)
         elif entry.get("raw_output") or (entry.get("level") == "error" and not command):
-            job.tail.append(self._masker.text(message.rstrip("\n")))
+            job.tail.append(self._masker.text(message.rstrip("\r\n")))  # act gives steps a terminal, hence the \\r
 
     def _step(self, job: LoggedJob, entry: dict[str, Any]) -> None:
         place = entry.get("stepID") or entry.get("stepid") or []
         if len(place) != 1 or place[0] in _OWN_STEPS or (entry.get("stage") != "Main" and entry.get("stepResult") != "failure"):
             return
-        name = self._masker.text(str(entry.get("step", "")))
+        name = self._masker.text(str(entry.get("step", "")).split("\n", 1)[0])
         job.steps.append(LoggedStep(name, str(entry["stepResult"]), float(entry.get("executionTime", 0)) / 1e9))
 
     def _annotation(self, level: str, entry: dict[str, Any]) -> LoggedAnnotation:

@@ -31,9 +31,7 @@ class RefusingProxy:
                 target = parts[1] if parts[0] == "CONNECT" else urlsplit(parts[1]).netloc
                 with proxy._lock:
                     proxy.refused.append(target)
-                self.wfile.write(
-                    b"HTTP/1.1 403 Refused: this is a rehearsal\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-                )
+                self.wfile.write(b"HTTP/1.1 403 Refused: this is a rehearsal\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
 
         return Handler
 

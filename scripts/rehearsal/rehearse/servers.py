@@ -1,0 +1,120 @@
+"""Starts the imitated workspace (a process) and serves the imitated GitHub (in a thread of this process)."""
+
+from __future__ import annotations
+
+import contextlib
+import queue
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Mapping
+from pathlib import Path
+
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from rehearsal.github.world import GitHub
+
+_START_LIMIT_S = 20.0
+
+
+class WorkspaceServer:
+    """The imitated workspace.
+
+    Args:
+        folder: Folder for its data, log and output.
+        identities: The identities file.
+        environment: Its environment, complete.
+        spark_remote: Address of a Spark Connect cluster to use instead of Sail, or empty.
+    """
+
+    def __init__(self, folder: Path, identities: Path, environment: Mapping[str, str], spark_remote: str = "") -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.log = folder / "requests.jsonl"
+        self._errors = folder / "workspace.log"
+        argv = [sys.executable, "-m", "bundleflow", "local", "workspace", "--port", "0", "--warm"]
+        argv += ["--data", str(folder / "data"), "--log", str(self.log), "--identities", str(identities)]
+        remote = {"BUNDLEFLOW_SPARK_REMOTE": spark_remote} if spark_remote else {}
+        with self._errors.open("w") as errors:
+            self._process = subprocess.Popen(
+                argv,
+                env={**environment, **remote},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+                start_new_session=True,
+            )
+        self._lines: queue.Queue[str] = queue.Queue()
+        threading.Thread(target=self._read, name="workspace-output", daemon=True).start()
+        self._url = ""
+
+    def _read(self) -> None:
+        assert self._process.stdout
+        for line in self._process.stdout:
+            self._lines.put(line)
+        self._lines.put("")
+
+    @property
+    def url(self) -> str:
+        """Its address; waits until it serves.
+
+        Raises:
+            BundleflowError: It did not start.
+        """
+        if not self._url:
+            with contextlib.suppress(queue.Empty):
+                self._url = self._lines.get(timeout=_START_LIMIT_S).strip()
+        if not self._url.startswith("http"):
+            raise BundleflowError(
+                "The imitated workspace did not start.",
+                fix="See the details below; `bundleflow local workspace` starts it by itself.",
+                reason=FailureReason.OUTSIDE_TROUBLE,
+                exit_code=ExitCode.TROUBLE,
+                details=self._errors.read_text(encoding="utf-8", errors="replace")[-3000:],
+            )
+        return self._url
+
+    def close(self) -> None:
+        """Ask it to end, and wait a little."""
+        self._process.terminate()
+        try:
+            self._process.wait(3)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait(5)
+
+
+class GitHubServer:
+    """Serves a `GitHub` on a free port of the loopback address."""
+
+    def __init__(self, github: GitHub) -> None:
+        import socket
+
+        import uvicorn
+
+        from rehearsal.github.app import create_app
+
+        self._socket = socket.socket()
+        self._socket.bind(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
+        github.base_url = self.url
+        config = uvicorn.Config(create_app(github), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
+        self._server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="github", daemon=True)
+        self._thread.start()
+        until = time.monotonic() + _START_LIMIT_S
+        while not self._server.started and self._thread.is_alive() and time.monotonic() < until:
+            time.sleep(0.01)
+        if not self._server.started:
+            raise BundleflowError(
+                "The imitated GitHub did not start.",
+                fix="`bundleflow local github` starts it by itself and shows why.",
+                reason=FailureReason.OUTSIDE_TROUBLE,
+                exit_code=ExitCode.TROUBLE,
+            )
+
+    def close(self) -> None:
+        """Stop serving."""
+        self._server.should_exit = True
+        self._thread.join(5)
+        self._socket.close()

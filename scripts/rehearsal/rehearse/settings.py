@@ -1,0 +1,117 @@
+"""The environment of every process of a rehearsal: what is on this list, and nothing of the caller's."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+
+_STANDARD_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+_FROM_CALLER = ("LD_LIBRARY_PATH", "SSL_CERT_FILE")
+"""Needed by some installations of Python to start at all."""
+
+
+def git_program() -> str:
+    """Find git.
+
+    Raises:
+        BundleflowError: There is none.
+    """
+    found = shutil.which("git")
+    if not found:
+        raise BundleflowError(
+            "git is not on PATH; the rehearsal keeps the project's branches in a real git repository.",
+            fix="Install git (`apt-get install git`, `brew install git`) and start again.",
+            reason=FailureReason.OUTSIDE_TROUBLE,
+            exit_code=ExitCode.TROUBLE,
+        )
+    return found
+
+
+def clean_environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
+    """Make the environment.
+
+    Args:
+        folder: The rehearsal's folder; home, temporary files and caches lie in it.
+        extra: What is added (proxies, the watchdog's mark).
+    """
+    for name in ("home", "tmp", "cache", "bin"):
+        (folder / name).mkdir(parents=True, exist_ok=True)
+    path = [str(folder / "bin"), str(Path(git_program()).parent), *_STANDARD_PATH]
+    out = {name: os.environ[name] for name in _FROM_CALLER if name in os.environ}
+    return out | {
+        "PATH": os.pathsep.join(dict.fromkeys(path)),
+        "HOME": str(folder / "home"),
+        "TMPDIR": str(folder / "tmp"),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        "XDG_CONFIG_HOME": str(folder / "home" / ".config"),
+        "LANG": "C.UTF-8",
+        "TERM": "dumb",
+        "NO_COLOR": "1",
+        "PAGER": "cat",
+        "GIT_PAGER": "cat",
+        "GIT_CONFIG_GLOBAL": os.devnull,
+        "GIT_CONFIG_NOSYSTEM": "1",
+        "GIT_TERMINAL_PROMPT": "0",
+        "DATABRICKS_CONFIG_FILE": os.devnull,
+        "ACT_DISABLE_VERSION_CHECK": "1",
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "DO_NOT_TRACK": "1",
+        **extra,
+    }
+
+
+def link_programs(folder: Path, cli: Path | None) -> None:
+    """Put `python3` and `databricks` on the rehearsal's PATH.
+
+    Args:
+        folder: The rehearsal's folder.
+        cli: The real Databricks CLI; None: the stand-in.
+    """
+    base = Path(sys.base_prefix) / "bin"
+    python = next((path for path in (base / f"python3.{sys.version_info.minor}", base / "python3") if path.exists()), Path(sys.executable))
+    for name in ("python3", "python"):
+        (folder / "bin" / name).symlink_to(python)
+    launcher = folder / "bin" / "databricks"
+    if cli:
+        launcher.symlink_to(cli.resolve())
+        return
+    # The program's own Python, isolated: nothing that the rehearsed project sets can reach it.
+    launcher.write_text(f"#!/bin/sh\nexec '{sys.executable}' -I -m bundleflow local databricks \"$@\"\n", encoding="utf-8")
+    launcher.chmod(0o755)
+
+
+def fill_tool_cache(folder: Path, refs: list[str]) -> None:
+    """Put this installation into the runner's tool cache, where `actions/setup` finds it and installs nothing.
+
+    Args:
+        folder: The rehearsal's folder (act keeps the tool cache in its own cache folder).
+        refs: Commits under which the kit may be looked for.
+    """
+    for ref in refs:
+        for suffix in ("", "-lint"):
+            target = folder / "cache" / "act" / "tool_cache" / "bundleflow" / ref / f"{sys.implementation.cache_tag}{suffix}"
+            if not target.exists():
+                target.parent.mkdir(parents=True, exist_ok=True)
+                target.symlink_to(sys.prefix)
+                target.with_name(target.name + ".complete").touch()
+
+
+def fill_test_environment(folder: Path, requirements: Path, digest: str) -> None:
+    """Put this installation in the place of a project's locked test environment (it holds the same packages; said in the report).
+
+    Args:
+        folder: The rehearsal's folder.
+        requirements: The project's requirements file.
+        digest: SHA-256 of it, by which the kit looks for the environment.
+    """
+    if requirements.is_file():
+        target = folder / "cache" / "act" / "tool_cache" / "bundleflow-tests" / digest
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.exists():
+            target.symlink_to(sys.prefix)
+            target.with_name(target.name + ".complete").touch()

