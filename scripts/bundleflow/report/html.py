@@ -66,7 +66,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update(seconds=html_format.seconds, clock=html_format.clock, plural=html_format.plural, seen=html_format.seen)
+    environment.filters.update({name: getattr(html_format, name) for name in ("seconds", "clock", "plural", "seen", "moment")})
     return environment
 
 

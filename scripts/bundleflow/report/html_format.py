@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import unicodedata
+from datetime import UTC, datetime
 
 
 def seconds(value: float) -> str:
@@ -23,6 +24,14 @@ def clock(value: float) -> str:
     minutes, rest = divmod(int(value), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours}:{minutes:02}:{rest:02}" if hours else f"{minutes}:{rest:02}"
+
+
+def moment(iso: str) -> str:
+    """A point in time in ISO 8601 for people: `2026-11-21 09:00 UTC`; anything else as it is."""
+    try:
+        return datetime.fromisoformat(iso).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    except ValueError:
+        return iso
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -10,6 +10,8 @@ from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from bundleflow.report.html_format import seen
+
 if TYPE_CHECKING:
     from markdown_it import MarkdownIt
 
@@ -68,7 +70,8 @@ def markdown_html(text: str, link: LinkMap) -> Markup:
     """
     import nh3
 
-    rendered = _ALERT.sub(_alert, _markdown().render(text))
+    # The kit puts a character that nobody sees into mentions, so that GitHub makes no link of them; here it has no use.
+    rendered = _ALERT.sub(_alert, _markdown().render(seen(text.replace("\u200b", ""))))
 
     def attribute(tag: str, name: str, value: str) -> str | None:
         if tag == "a" and name == "href":

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import urlsplit
 
 from markupsafe import Markup
 
+from bundleflow.report.html_calls import in_words
 from bundleflow.report.html_format import clock, plural, seconds
 from bundleflow.report.html_markdown import LinkMap, markdown_html, page_links
 from bundleflow.report.html_svg import Axis, Node, axis, axis_svg, bar_svg, graph_svg
@@ -55,10 +54,10 @@ class Row:
 
 @dataclass(frozen=True)
 class Calls:
-    """Requests of a job: how many of each kind changed something, and the requests themselves (as many as are shown)."""
+    """Requests of a job: what they changed in words, and the requests themselves (as many as are shown)."""
 
     total: int
-    changes: Sequence[tuple[str, int]]
+    changes: Sequence[str]
     shown: Sequence[Data]
 
 
@@ -178,14 +177,8 @@ def _run(data: Data, expected_stop: bool, link: LinkMap) -> RunView:
 
 
 def _calls(calls: Sequence[Data]) -> Calls:
-    changing = Counter(f"{call['method']} {_kind(call['path'])}" for call in calls if call["method"] not in ("GET", "HEAD"))
-    return Calls(total=len(calls), changes=changing.most_common(8), shown=calls[:CALLS_SHOWN])
-
-
-def _kind(path: str) -> str:
-    """A request's path without what differs from call to call: `/api/2.0/workspace-files/import-file/...`."""
-    parts = urlsplit(path).path.split("/")
-    return "/".join(parts[:6]) + ("/…" if len(parts) > 6 else "")
+    changes = in_words((call["method"], call["path"], call["status"]) for call in calls)
+    return Calls(total=len(calls), changes=changes, shown=calls[:CALLS_SHOWN])
 
 
 def _tail(text: str) -> str:
@@ -206,10 +199,10 @@ def _run_rows(run: RunView, scale: Axis) -> Iterable[Row]:
         waited = f", waited {seconds(data['waited_s'])}" if data["waited_s"] >= 0.1 else ""
         yield Row(
             data["name"],
-            seconds(data["duration_s"]) + waited,
+            "not run" if job.tone == "skip" else seconds(data["duration_s"]) + waited,
             href=job.anchor,
             tone=job.tone,
-            bar=bar_svg(scale, data["started"], data["duration_s"], job.tone, data["waited_s"]),
+            bar=bar_svg(scale, data["started"], data["duration_s"], job.tone, data["waited_s"] if job.tone != "skip" else 0.0),
             spoken=f"from {clock(data['started'])} to {clock(data['started'] + data['duration_s'])}, {state}",
         )
 

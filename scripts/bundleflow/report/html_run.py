@@ -12,7 +12,14 @@ from bundleflow.records.run import RunRecord, TaskRecord
 from bundleflow.report.html_format import seconds
 from bundleflow.report.html_svg import Node, axis, axis_svg, bar_svg, graph_svg
 
-_TONES = {"SUCCESS": "ok", "CANCELED": "skip", "EXCLUDED": "skip", "UPSTREAM_CANCELED": "skip", "SKIPPED": "skip"}
+_TONES = {
+    "SUCCESS": "ok",
+    "CANCELED": "skip",
+    "EXCLUDED": "skip",
+    "UPSTREAM_CANCELED": "skip",
+    "UPSTREAM_FAILED": "skip",
+    "SKIPPED": "skip",
+}
 
 
 @dataclass(frozen=True)

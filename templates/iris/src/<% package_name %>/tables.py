@@ -64,11 +64,11 @@ def write_features(spark: SparkSession, place: Place, frame: pd.DataFrame) -> in
         The number of rows in the table afterwards.
     """
     spark.sql(create_features_sql(place))
-    there = set(spark.table(place.features).columns)
-    new = ", ".join(f"{name} DOUBLE COMMENT '{FEATURES[name]}'" for name in FEATURES if name not in there)
-    if new:
-        spark.sql(f"ALTER TABLE {place.features} ADD COLUMNS ({new})")
-    spark.createDataFrame(frame).createOrReplaceTempView("incoming_features")
+    incoming = spark.createDataFrame(frame)
+    if set(incoming.columns) - set(spark.table(place.features).columns):
+        # A feature that is new: an append of no rows brings its column (Delta's schema evolution).
+        incoming.limit(0).write.mode("append").option("mergeSchema", "true").saveAsTable(place.features)
+    incoming.createOrReplaceTempView("incoming_features")
     spark.sql(merge_features_sql(place, "incoming_features"))
     return spark.table(place.features).count()
 

@@ -78,7 +78,10 @@ def job(name: str, started: float, duration: float, conclusion: Any = "success",
 
 def rehearsal(*, ok: bool = True) -> Rehearsal:
     """A short story: a change reaches production, a failing test is stopped; with `ok=False` one step goes wrong."""
-    checks = [Check("exactly one comment on the pull request", True, "1 comment"), Check("its deployment is gone", ok, "destroyed")]
+    checks = [
+        Check("exactly one comment on the pull request", ok=True, found="1 comment"),
+        Check("its deployment is gone", ok, "destroyed" if ok else "still there"),
+    ]
     runs = [
         workflow_run(1, "cd-dev", 0.6, jobs=[job("deploy", 0.6, 4.2, environment="dev", log_tail="deployed\n" * 3)], ref="dev"),
         workflow_run(2, "lint", 5.6, jobs=[job("lint", 5.6, 1.9)], event="pull_request", ref="refs/pull/1/merge"),
@@ -136,7 +139,7 @@ def rehearsal(*, ok: bool = True) -> Rehearsal:
         ),
     ]
     story = [
-        Step("Push to dev", "The development target is deployed.", "done", True, started=0.5, duration_s=4.4, workflow_runs=[1]),
+        Step("Push to dev", "The development target is deployed.", "done", ok=True, started=0.5, duration_s=4.4, workflow_runs=[1]),
         Step(
             "Pull request to main",
             "Linted, planned, unit-tested, run on a deployment of its own.",
@@ -147,18 +150,20 @@ def rehearsal(*, ok: bool = True) -> Rehearsal:
             workflow_runs=[2, 3, 4],
             checks=checks,
         ),
-        Step("Merge to main", "Staging is deployed and run; a release is proposed.", "done", True, duration_s=8.5, workflow_runs=[5]),
+        Step("Merge to main", "Staging is deployed and run; a release is proposed.", "done", ok=True, duration_s=8.5, workflow_runs=[5]),
         Step(
             "Merge to release",
             "Evidence checked, plan shown, approved, deployed as approved.",
             "done",
-            True,
+            ok=True,
             duration_s=10.0,
             workflow_runs=[6],
             notes=["Production's champion (version 1) says: flower 0 setosa (1.00), flower 50 versicolor (0.97)"],
         ),
     ]
-    stop = Step("Pull request with a failing test", "Stopped by the unit tests.", "stopped as expected", True, stopped=True, duration_s=3.6)
+    stop = Step(
+        "Pull request with a failing test", "Stopped by the unit tests.", "stopped as expected", ok=True, stopped=True, duration_s=3.6
+    )
     stop.workflow_runs = [7]
     tasks = [
         {"task_key": "prepare_features", "result": "SUCCESS", "started": 14.0, "duration_s": 1.1, "depends_on": [], "error": ""},
@@ -173,7 +178,7 @@ def rehearsal(*, ok: bool = True) -> Rehearsal:
         duration_s=37.0,
         scenarios=[
             Scenario("promotion", "A change reaches production", ok, story, 0.5, 31.0),
-            Scenario("failing-test", "A failing test is stopped", True, [stop], 32.0, 4.0),
+            Scenario("failing-test", "A failing test is stopped", ok=True, steps=[stop], started=32.0, duration_s=4.0),
         ],
         workflow_runs=runs,
         job_runs=[JobRun(900, "iris model training (staging)", "run", "iris-staging", "SUCCESS", 14.0, 3.4, tasks)],
