@@ -125,8 +125,8 @@ def _read_zizmor(result: subprocess.CompletedProcess[str]) -> list[Finding]:
         Finding(file, 0, 0, "zizmor", "unreadable", "the file is not a valid workflow or action, so it was not audited")
         for file in re.findall(r"failed to (?:validate|parse|load) (?:file://)?(?:\./)?(\S+) as", result.stderr)
     ]
-    if result.returncode == 3:  # nothing could be audited
-        if not findings:
+    if result.returncode == 3:  # nothing could be audited; what is not even YAML is named by the schema check, which tells the file
+        if "failed to" not in result.stderr:
             raise ValueError(result.stderr[-500:])
         return findings
     for each in json.loads(result.stdout):
