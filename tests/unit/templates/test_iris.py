@@ -1,0 +1,202 @@
+"""The Iris template, rendered: complete, linted, its own tests green, its callers pinned and asking for no more than they need."""
+
+from __future__ import annotations
+
+import ast
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bundleflow import __version__
+from bundleflow.records.flow import load_flow
+from bundleflow.templates_project import KIT_ROOT, kit_commit, new_project
+
+TEMPLATE = KIT_ROOT / "templates" / "iris"
+SECONDS = 120
+SHAPES = {"iris": {}, "a longer name": {"project_name": "flowers-of-the-northern-meadows", "workspace_folder": "/Teams/flowers"}}
+CALLERS = {
+    "lint": ("pull_request", [], {"contents": "read"}),
+    "bundle-ci": ("pull_request", ["test"], {"contents": "read", "id-token": "write", "pull-requests": "write"}),
+    "run-tests": ("pull_request", ["test"], {"contents": "read", "id-token": "write"}),
+    "cd-dev": ("push", ["dev"], {"contents": "read", "deployments": "write", "id-token": "write"}),
+    "cd-staging": ("push", ["staging"], {"contents": "read", "deployments": "write", "id-token": "write", "pull-requests": "write"}),
+    "cd-prod": ("push", ["prod"], {"actions": "read", "contents": "read", "deployments": "write", "id-token": "write"}),
+}
+
+
+@pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered") / "iris"
+    new_project("iris", folder, answers=request.param, ask=False)
+    return folder
+
+
+def tool(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PATH": path, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(folder),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def workflows(project: Path) -> dict[str, Any]:
+    return {path.stem: read(path) for path in sorted((project / ".github" / "workflows").iterdir())}
+
+
+def test_everything_is_rendered(project: Path) -> None:
+    files = [path for path in project.rglob("*") if path.is_file()]
+    assert len(files) == sum(1 for path in TEMPLATE.rglob("*") if path.is_file() and not {"__pycache__", ".ruff_cache"} & set(path.parts))
+    for path in files:
+        assert path.suffix != ".jinja"
+        assert not re.search(r"<%|%>", path.read_text(encoding="utf-8")), path
+        assert "<%" not in str(path)
+
+
+def test_what_is_not_the_templates_own_stays_untouched(project: Path) -> None:
+    assert "{{tasks.train.values.model_version}}" in (project / "resources" / "model_training.job.yml").read_text(encoding="utf-8")
+    assert "${var.suffix}" in (project / "databricks.yml").read_text(encoding="utf-8")
+
+
+def test_every_yaml_file_parses(project: Path) -> None:
+    found = [path for pattern in ("*.yml", "*.yaml") for path in project.rglob(pattern)]
+    assert len(found) >= 14
+    for path in found:
+        assert isinstance(read(path), dict), path
+
+
+def test_callers_are_pinned_to_this_kits_commit_and_small(project: Path) -> None:
+    sha = kit_commit(KIT_ROOT)
+    for name, workflow in workflows(project).items():
+        path = project / ".github" / "workflows" / f"{name}.yml"
+        (job,) = workflow["jobs"].values()
+        assert job["uses"] == f"bundleflow/bundleflow/.github/workflows/{name}.yml@{sha}"
+        assert re.search(rf"@[0-9a-f]{{40}} # v{re.escape(__version__)}$", path.read_text(encoding="utf-8"), re.MULTILINE)
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 26
+
+
+def test_callers_start_on_their_event_and_by_hand_with_least_permissions(project: Path) -> None:
+    found = workflows(project)
+    assert set(found) == set(CALLERS)
+    for name, (event, _, permissions) in CALLERS.items():
+        workflow = found[name]
+        triggers = workflow[True]  # YAML 1.1 reads the key `on` as true
+        assert set(triggers) == {event, "workflow_dispatch"}
+        assert workflow["permissions"] == {}
+        (job,) = workflow["jobs"].values()
+        assert job["permissions"] == permissions
+        assert "secrets" not in job
+
+
+def test_callers_grant_what_the_called_workflow_asks_for(project: Path) -> None:
+    rank = {"none": 0, "read": 1, "write": 2}
+    for name, workflow in workflows(project).items():
+        (job,) = workflow["jobs"].values()
+        called = read(KIT_ROOT / ".github" / "workflows" / f"{name}.yml")
+        for inner in called["jobs"].values():
+            for scope, level in inner.get("permissions", {}).items():
+                assert rank[job["permissions"].get(scope, "none")] >= rank[level], (name, scope)
+        inputs = called[True]["workflow_call"].get("inputs", {})
+        assert set(job.get("with", {})) <= set(inputs)
+        assert {key for key, value in inputs.items() if value.get("required")} <= set(job.get("with", {}))
+
+
+def test_flow_file_is_valid_and_agrees_with_bundle_and_callers(project: Path) -> None:
+    flow = load_flow(project / "bundleflow.yml")
+    bundle = read(project / "databricks.yml")
+    jobs = {key for path in (project / "resources").iterdir() for key in read(path)["resources"].get("jobs", {})}
+    assert {stage.target for stage in flow.stages.values()} == set(bundle["targets"])
+    assert {job for stage in flow.stages.values() for job in stage.run} <= jobs
+    assert (project / str(flow.unit_tests.requirements)).is_file()
+    assert (project / flow.unit_tests.path).is_dir()
+    for name, workflow in workflows(project).items():
+        (job,) = workflow["jobs"].values()
+        given = job.get("with", {})
+        assert [given["stage"]] == CALLERS[name][1] if given else CALLERS[name][1] == []
+        if given:
+            stage = flow.stage(given["stage"])
+            assert given["environment"] == stage.environment
+            assert given.get("plan-environment") == stage.plan_environment
+
+
+def test_bundle_has_no_host_and_depends_on_nobody(project: Path) -> None:
+    text = "\n".join(path.read_text(encoding="utf-8") for path in [project / "databricks.yml", *(project / "resources").iterdir()])
+    assert not re.search(r"^\s*(host|profile):", text, re.MULTILINE)
+    assert "current_user" not in text
+    roots = [target["workspace"]["root_path"] for target in read(project / "databricks.yml")["targets"].values()]
+    assert len(set(roots)) == 4
+    assert roots[1].endswith("${var.suffix}")
+
+
+def test_every_name_of_the_test_target_has_the_suffix(project: Path) -> None:
+    resources: dict[str, dict[str, Any]] = {}
+    for path in (project / "resources").iterdir():
+        for kind, named in read(path)["resources"].items():
+            resources.setdefault(kind, {}).update(named)
+    for kind in ("jobs", "schemas", "experiments"):
+        for key, resource in resources[kind].items():
+            assert "${var.suffix}" in resource["name"], (kind, key)
+    assert resources["registered_models"]["classifier"]["schema_name"] == "${resources.schemas.main.name}"
+
+
+def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> None:
+    for path in (project / "notebooks").iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# Databricks notebook source\n")
+        assert len(text.splitlines()) < 60
+        assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert not re.search(r"rehears|\blocal\b|127\.0\.0\.1|environ", text)
+
+
+def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
+    def pins(text: str) -> set[tuple[str, str]]:
+        return set(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE))
+
+    rehearsal = pins((KIT_ROOT / "scripts" / "requirements" / "dev.txt").read_text(encoding="utf-8"))
+    locked = pins((project / "tests" / "requirements.txt").read_text(encoding="utf-8"))
+    asked = pins((project / "tests" / "requirements.in").read_text(encoding="utf-8"))
+    packages = pins("\n".join(read(project / "databricks.yml")["variables"]["python_packages"]["default"]))
+    assert asked <= locked
+    assert {pin for pin in locked if pin[0] != "colorama"} <= rehearsal
+    assert packages <= rehearsal
+    assert {pin for pin in packages if pin[0] != "mlflow"} <= asked
+    assert (project / "tests" / "requirements.txt").read_text(encoding="utf-8").count("--hash=sha256:") > len(locked)
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["zizmor", "--pedantic", "--offline", "--no-progress", "."],
+        ["check-jsonschema", "--builtin-schema", "vendor.dependabot", ".github/dependabot.yml"],
+    ],
+    ids=lambda command: " ".join(command[:2]),
+)
+def test_linters_find_nothing(project: Path, command: list[str]) -> None:
+    done = tool(*command, folder=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_workflows_pass_actionlint_and_githubs_schema(project: Path) -> None:
+    files = sorted(str(path) for path in (project / ".github" / "workflows").iterdir())
+    for command in (["actionlint", *files], ["check-jsonschema", "--builtin-schema", "vendor.github-workflows", *files]):
+        done = tool(*command, folder=project)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_own_unit_tests_pass(project: Path) -> None:
+    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "24 passed" in done.stdout
