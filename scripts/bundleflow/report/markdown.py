@@ -10,8 +10,8 @@ COMMENT_LIMIT = 65_536
 """Characters that a comment on GitHub may have."""
 
 _ZERO_WIDTH = "\u200b"
-_PUNCTUATION = frozenset("\\`*_{}[]()#+-.!|~>$^=:")
-_ENTITIES = {"&": "&amp;", "<": "&lt;"}
+_MARKUP = {"&": "&amp;", "<": "&lt;", **{char: f"\\{char}" for char in "\\`*_[]|~$"}}
+_LINE_START = re.compile(r"^(?:([-+=#>])|(\d+)([.)]))")
 _AUTOLINKS = re.compile(r"@(?=\w)|(?<=\w)#(?=\d)|#(?=\d)|(?<=[a-zA-Z])://|\bwww(?=\.)|\bGH-(?=\d)", re.IGNORECASE)
 
 
@@ -40,7 +40,8 @@ def escape(text: str, limit: int = 0) -> str:
     """
     line = " ".join(visible(text, limit).split())
     line = _AUTOLINKS.sub(lambda match: _break(match[0]), line)
-    return "".join(_ENTITIES.get(char) or (f"\\{char}" if char in _PUNCTUATION else char) for char in line)
+    line = "".join(_MARKUP.get(char, char) for char in line)
+    return _LINE_START.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2]}\\{match[3]}", line)
 
 
 def _break(found: str) -> str:
@@ -106,7 +107,7 @@ def link(text: str, url: str) -> str:
     return f"[{escape(text)}]({url.replace('(', '%28').replace(')', '%29')})"
 
 
-def fit(head: str, blocks: Sequence[str], tail: str, *, limit: int, left_out: str) -> str:
+def fit(head: str, blocks: Sequence[str], tail: str, *, limit: int, left_out: str, between: str = "\n\n") -> str:
     """Join whole blocks as long as they fit, so that Markdown is never cut in its middle.
 
     Args:
@@ -115,20 +116,21 @@ def fit(head: str, blocks: Sequence[str], tail: str, *, limit: int, left_out: st
         tail: Always there, at the end.
         limit: Characters the whole may have.
         left_out: Said when blocks are missing; `{count}` is how many.
+        between: What stands between two blocks.
 
     Returns:
         At most `limit` characters (as long as head, tail and note fit).
     """
     note = left_out.format(count=len(blocks))
-    room = limit - len(head) - len(tail) - len(note) - 6
+    room = limit - len(head) - len(tail) - len(note) - 8
     kept: list[str] = []
     for each in blocks:
-        if len(each) + 2 > room:
+        if len(each) + len(between) > room:
             break
-        room -= len(each) + 2
+        room -= len(each) + len(between)
         kept.append(each)
     missing = len(blocks) - len(kept)
-    parts = [head, *kept, *([left_out.format(count=missing)] if missing else []), tail]
+    parts = [head, between.join(kept), left_out.format(count=missing) if missing else "", tail]
     return "\n\n".join(part for part in parts if part)
 
 

@@ -65,7 +65,7 @@ def plan_markdown(section: PlanSection, *, hide: Hide, limit: int, pointer: str 
         head.append(f"Digest of this plan: {code(section.digest)}")
     blocks = [_entry_block(entry, hide) for entry in _ordered(section.plan.changed)]
     note = "_{count} more resources did not fit here." + (f" {pointer}_" if pointer else "_")
-    return fit("\n\n".join(head), blocks, "", limit=limit, left_out=note)
+    return fit("\n\n".join(head), blocks, "", limit=limit, left_out=note, between="\n")
 
 
 def _cut(text: str, limit: int) -> str:
@@ -88,7 +88,7 @@ def _entry_block(entry: PlanEntry, hide: Hide) -> str:
         lines.append(f"- … and {len(changes) - CHANGES_SHOWN} more fields")
     if len(lines) <= 6:
         return "\n".join([f"- {title}", *(f"  {line}" for line in lines)])
-    return fold(f"{_html_title(entry)}: {len(changes)} fields", "\n".join(lines))
+    return "\n" + fold(f"{_html_title(entry)}: {len(changes)} fields", "\n".join(lines)) + "\n"
 
 
 def _html_title(entry: PlanEntry) -> str:
