@@ -72,6 +72,7 @@ def _apply(state: State, check: CheckRun, fields: Json) -> None:
     if fields.get("status") == "completed" and not fields.get("conclusion"):
         raise invalid("CheckRun", "conclusion", "missing_field")
     check.status = fields.get("status", check.status)
+    check.started_at = fields.get("started_at", check.started_at)
     check.details_url = fields.get("details_url", check.details_url)
     check.external_id = fields.get("external_id", check.external_id)
     if fields.get("conclusion"):

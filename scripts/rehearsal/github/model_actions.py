@@ -85,6 +85,7 @@ class Run:
     approvals: list[Approval] = field(default_factory=list)
     concurrency_group: str = ""
     event_payload: Json = field(default_factory=dict)
+    event_number: int = 0
 
 
 @dataclass

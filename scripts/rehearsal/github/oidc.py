@@ -20,6 +20,15 @@ CLOCK_SKEW_SECONDS = 600
 ISSUER_PATH = "/_oidc"
 
 
+SUBJECT_KEYS = (
+    "repo", "context", "repository", "repository_owner", "repository_id", "repository_owner_id", "repository_visibility",
+    "environment", "ref", "ref_type", "job_workflow_ref", "job_workflow_sha", "workflow", "workflow_ref", "workflow_sha",
+    "event_name", "actor", "actor_id", "head_ref", "base_ref", "runner_environment", "sha", "run_id", "run_number",
+    "run_attempt", "check_run_id",
+)  # fmt: skip
+"""The claims that a repository may put together its subject from."""
+
+
 class Keys:
     """The issuer's RS256 key pair, made at its first use (making it takes a tenth of a second)."""
 

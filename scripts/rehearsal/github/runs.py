@@ -71,6 +71,7 @@ def create(state: State, event: Event, workflow: Workflow) -> Run:
         referenced_workflows=list(workflow.referenced),
         head_repository=head_repository,
         event_payload=event.payload,
+        event_number=event.number,
     )
     if event.waits_for_approval:
         run.status, run.conclusion = "completed", "action_required"

@@ -56,6 +56,49 @@ class Clock:
 
 
 @dataclass
+class Trouble:
+    """An answer that the next requests get instead of the real one, to try clients' patience.
+
+    Args:
+        method: HTTP method.
+        pattern: Regular expression that the path (from `/repos`) has to match as a whole.
+        status: What they get, such as 503, or 403 or 429 with `Retry-After`.
+        times: How many of them.
+        message: The text.
+        headers: Further headers.
+    """
+
+    method: str
+    pattern: str
+    status: int
+    times: int
+    message: str
+    headers: dict[str, str]
+
+
+class DownloadLinks:
+    """Addresses of artifacts that hold for a minute, as GitHub's do."""
+
+    SECONDS = 60
+
+    def __init__(self) -> None:
+        self._links: dict[str, tuple[int, float]] = {}
+
+    def new(self, artifact_id: int, now: float) -> str:
+        """Give the secret part of a fresh address."""
+        secret = secrets.token_urlsafe(18)
+        self._links[secret] = (artifact_id, now + self.SECONDS)
+        return secret
+
+    def artifact_id(self, secret: str, now: float) -> int:
+        """Give the artifact of an address; 403 for one that does not hold any more."""
+        artifact_id, until = self._links.get(secret, (0, 0.0))
+        if now > until:
+            raise GitHubError(403, "This download address is not valid any more.")
+        return artifact_id
+
+
+@dataclass
 class State:
     """The state; `data` is the folder with the git repositories and artifacts, `base_url` the server's address."""
 
@@ -80,8 +123,11 @@ class State:
     def __post_init__(self) -> None:
         self._condition = threading.Condition(threading.RLock())
         self._depth = 0
-        self._last_id = 1000
+        self.last_id = 1000
         self._outbox: list[Event | RunRequest] = []
+        self.download_links = DownloadLinks()
+        self.troubles: list[Trouble] = []
+        self.slow_mergeable: dict[int, bool] = {}
         self.on_event: list[Callable[[Event], None]] = []
         self.on_run_request: list[Callable[[RunRequest], None]] = []
 
@@ -132,8 +178,8 @@ class State:
 
     def new_id(self) -> int:
         """Give an id that nothing else has."""
-        self._last_id += 1
-        return self._last_id
+        self.last_id += 1
+        return self.last_id
 
     def stamp(self) -> str:
         """Give the present time as GitHub writes it."""

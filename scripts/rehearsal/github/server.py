@@ -1,0 +1,68 @@
+"""Runs the server in a thread of this process, on a free port of the loopback address."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rehearsal.github.world import GitHub
+
+if TYPE_CHECKING:
+    import uvicorn
+
+HOST = "127.0.0.1"
+START_SECONDS = 10.0
+
+
+class Server:
+    """A running server; `url` is its address. Use it as a context manager, or call `stop`.
+
+    Args:
+        github: The world that it shows; gets the server's address as its `base_url`.
+        port: 0 for a free one.
+        log: A file for a JSON line per request.
+
+    Raises:
+        OSError: The port is taken.
+    """
+
+    def __init__(self, github: GitHub, port: int = 0, log: Path | None = None) -> None:
+        import uvicorn
+
+        from rehearsal.github.app import create_app
+        from rehearsal.github.log import RequestLog
+
+        self._socket = socket.create_server((HOST, port))
+        self.url = f"http://{HOST}:{self._socket.getsockname()[1]}"
+        github.base_url = self.url
+        self._log = RequestLog(log)
+        config = uvicorn.Config(create_app(github, self._log), log_level="error", lifespan="off", timeout_graceful_shutdown=1)
+        self.uvicorn: uvicorn.Server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self.uvicorn.run, kwargs={"sockets": [self._socket]}, daemon=True, name="github")
+
+    def __enter__(self) -> Server:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Serve from a thread of its own (the listening socket takes connections already)."""
+        self._thread.start()
+
+    def run(self) -> None:
+        """Serve in this thread until SIGTERM or SIGINT."""
+        try:
+            self.uvicorn.run(sockets=[self._socket])
+        finally:
+            self._log.close()
+
+    def stop(self) -> None:
+        """Stop, and wait until it has."""
+        self.uvicorn.should_exit = True
+        self._thread.join(START_SECONDS)
+        self._socket.close()
+        self._log.close()
