@@ -39,12 +39,14 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 def tool(*command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), "PYTHONDONTWRITEBYTECODE": "1"}
-        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(folder),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
+    environment = {"PATH": path, "HOME": str(folder)}
     return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def own_files(folder: Path) -> list[Path]:
+    """The files that are not a tool's cache."""
+    caches = {"__pycache__", ".ruff_cache", ".cache"}
+    return [path for path in folder.rglob("*") if path.is_file() and not caches & set(path.parts)]
 
 
 def read(path: Path) -> Any:
@@ -56,8 +58,8 @@ def workflows(project: Path) -> dict[str, Any]:
 
 
 def test_everything_is_rendered(project: Path) -> None:
-    files = [path for path in project.rglob("*") if path.is_file()]
-    assert len(files) == sum(1 for path in TEMPLATE.rglob("*") if path.is_file() and not {"__pycache__", ".ruff_cache"} & set(path.parts))
+    files, wanted = own_files(project), own_files(TEMPLATE)
+    assert len(files) == len(wanted)
     for path in files:
         assert path.suffix != ".jinja"
         assert not re.search(r"<%|%>", path.read_text(encoding="utf-8")), path
