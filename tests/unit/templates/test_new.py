@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import time
 from pathlib import Path
 
+import copier
 import pytest
 import yaml
 
+from bundleflow import __version__
 from bundleflow.cli import main
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.templates_project import KIT_ROOT, kit_commit, new_project
@@ -116,3 +119,36 @@ def test_fast_enough(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "bundleflow", "new", "iris", str(tmp_path / "x"), "--defaults"]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     assert time.perf_counter() - begin < 10  # 1.8 s alone; the limit leaves room for a busy machine
+
+
+def git(folder: Path, *arguments: str) -> None:
+    identity = ["-c", "user.name=tester", "-c", "user.email=tester@example.com", "-c", "commit.gpgsign=false"]
+    subprocess.run(["git", "-C", str(folder), *identity, *arguments], check=True, capture_output=True, timeout=60)
+
+
+def test_copier_alone_brings_a_project_up_to_date(tmp_path: Path) -> None:
+    kit = tmp_path / "kit"
+    shutil.copytree(KIT_ROOT / "templates", kit / "templates", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copy(KIT_ROOT / "copier.yml", kit / "copier.yml")
+    git(kit, "init", "-q")
+    git(kit, "add", "-A")
+    git(kit, "commit", "-qm", "one")
+    git(kit, "tag", "v0.1.0")
+    project = new_project("iris", tmp_path / "roses", answers={}, ask=False, kit_root=kit).folder
+    answers = project / ".bundleflow-answers.yml"
+    answers.write_text(
+        answers.read_text(encoding="utf-8").replace("https://github.com/bundleflow/bundleflow.git", str(kit)), encoding="utf-8"
+    )
+    (project / "README.md").write_text("my own", encoding="utf-8")
+    git(project, "init", "-q")
+    git(project, "add", "-A")
+    git(project, "commit", "-qm", "mine")
+    (kit / "templates" / "iris" / "resources" / "experiment.yml").write_text("resources: {}\n", encoding="utf-8")
+    git(kit, "commit", "-qam", "two")
+    git(kit, "tag", "v0.2.0")
+
+    copier.run_update(str(project), answers_file=".bundleflow-answers.yml", defaults=True, overwrite=True, quiet=True)
+
+    assert (project / "resources" / "experiment.yml").read_text(encoding="utf-8") == "resources: {}\n"
+    assert (project / "README.md").read_text(encoding="utf-8") == "my own"
+    assert f"@{kit_commit(kit)} # v{__version__}" in (project / ".github" / "workflows" / "lint.yml").read_text(encoding="utf-8")
