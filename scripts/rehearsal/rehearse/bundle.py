@@ -21,12 +21,14 @@ class BundleFacts:
     Args:
         name: The bundle's name.
         targets: Names of its targets.
-        catalogs: Catalogs that its targets use; they must exist beforehand, as in reality.
+        catalogs: Target → catalogs that it uses and does not make; they must exist beforehand, as in reality.
+        jobs: Keys of its jobs.
     """
 
     name: str
     targets: tuple[str, ...]
-    catalogs: tuple[str, ...]
+    catalogs: dict[str, tuple[str, ...]]
+    jobs: tuple[str, ...] = ()
 
 
 def read(root: Path) -> BundleFacts:
@@ -40,11 +42,12 @@ def read(root: Path) -> BundleFacts:
         _merge(merged, yamltext.load_file(file))
     name = str((merged.get("bundle") or {}).get("name", ""))
     targets = merged.get("targets") or {}
-    catalogs: set[str] = set()
+    catalogs = {}
     for target, own in targets.items():
         document = _merge({key: value for key, value in merged.items() if key != "targets"}, own or {})
-        catalogs |= _catalogs(document, {"bundle.name": name, "bundle.target": str(target)})
-    return BundleFacts(name, tuple(str(target) for target in targets), tuple(sorted(catalogs)))
+        catalogs[str(target)] = tuple(sorted(_catalogs(document, {"bundle.name": name, "bundle.target": str(target)})))
+    jobs = (merged.get("resources") or {}).get("jobs") or {}
+    return BundleFacts(name, tuple(catalogs), catalogs, tuple(str(key) for key in jobs))
 
 
 def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -57,6 +60,7 @@ def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
 def _catalogs(document: dict[str, Any], known: dict[str, str]) -> set[str]:
     values = dict(known)
     for name, rule in (document.get("variables") or {}).items():
+        # A target writes `catalog: prod`, or, as the declaration does, `catalog: {default: prod}`.
         value = rule.get("default") if isinstance(rule, dict) else rule
         if isinstance(value, str | int):
             values[f"var.{name}"] = str(value)

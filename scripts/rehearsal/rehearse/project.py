@@ -17,6 +17,7 @@ from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.flow import FLOW_FILE, Flow, load_flow
 from rehearsal.actions import yamltext
 from rehearsal.rehearse import bundle, hosts
+from rehearsal.rehearse.bundle import BundleFacts
 from rehearsal.rehearse.result import Difference
 
 NEEDED_BYTES = 300 * 1024 * 1024
@@ -36,7 +37,7 @@ class Project:
         template: The template's name; empty for a folder of the user's.
         name: The bundle's name.
         flow: Its flow file.
-        catalogs: Catalogs that must exist beforehand.
+        bundle: What its bundle's files say.
         changes: What was changed in the copy.
     """
 
@@ -45,7 +46,7 @@ class Project:
     template: str
     name: str
     flow: Flow
-    catalogs: tuple[str, ...]
+    bundle: BundleFacts
     changes: list[Difference] = field(default_factory=list)
 
     @property
@@ -61,6 +62,15 @@ class Project:
             if stage.plan_environment:
                 found.setdefault(stage.plan_environment, "read")
         return found
+
+    @property
+    def catalogs(self) -> list[str]:
+        """The catalogs that must exist beforehand."""
+        return sorted({catalog for found in self.bundle.catalogs.values() for catalog in found})
+
+    def catalogs_of(self, target: str) -> tuple[str, ...]:
+        """Give the catalogs that one target uses."""
+        return self.bundle.catalogs.get(target, ())
 
     def kit_refs(self) -> list[str]:
         """Give the commits or tags of the kit that the project's workflows name."""
@@ -173,7 +183,7 @@ def take(root: Path, given: str, template: str) -> Project:
         )
     changes = hosts.replace(root)
     _refuse_foreign(root)
-    return Project(root, given, template, facts.name, flow, facts.catalogs, changes)
+    return Project(root, given, template, facts.name, flow, facts, changes)
 
 
 def _no_target(stage: str, target: str, targets: tuple[str, ...]) -> BundleflowError:

@@ -1,4 +1,4 @@
-"""Starts the imitated workspace (a process) and serves the imitated GitHub (in a thread of this process)."""
+"""Starts the imitated workspace as a process of its own."""
 
 from __future__ import annotations
 
@@ -7,12 +7,10 @@ import queue
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
-from rehearsal.github.world import GitHub
 
 _START_LIMIT_S = 20.0
 
@@ -82,39 +80,3 @@ class WorkspaceServer:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(5)
-
-
-class GitHubServer:
-    """Serves a `GitHub` on a free port of the loopback address."""
-
-    def __init__(self, github: GitHub) -> None:
-        import socket
-
-        import uvicorn
-
-        from rehearsal.github.app import create_app
-
-        self._socket = socket.socket()
-        self._socket.bind(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._socket.getsockname()[1]}"
-        github.base_url = self.url
-        config = uvicorn.Config(create_app(github), log_level="warning", access_log=False, lifespan="off", timeout_graceful_shutdown=1)
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self._server.run, args=([self._socket],), name="github", daemon=True)
-        self._thread.start()
-        until = time.monotonic() + _START_LIMIT_S
-        while not self._server.started and self._thread.is_alive() and time.monotonic() < until:
-            time.sleep(0.01)
-        if not self._server.started:
-            raise BundleflowError(
-                "The imitated GitHub did not start.",
-                fix="`bundleflow local github` starts it by itself and shows why.",
-                reason=FailureReason.OUTSIDE_TROUBLE,
-                exit_code=ExitCode.TROUBLE,
-            )
-
-    def close(self) -> None:
-        """Stop serving."""
-        self._server.should_exit = True
-        self._thread.join(5)
-        self._socket.close()

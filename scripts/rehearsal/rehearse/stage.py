@@ -23,13 +23,14 @@ from rehearsal.actions import kit
 from rehearsal.actions.driver import Driver, Settings, git
 from rehearsal.actions.masking import Masker
 from rehearsal.actions.sources import Source, Sources
+from rehearsal.github.server import Server
 from rehearsal.github.world import GitHub
 from rehearsal.rehearse import project as projects
 from rehearsal.rehearse import settings, survey
 from rehearsal.rehearse.guard import Guard
 from rehearsal.rehearse.project import Project
 from rehearsal.rehearse.proxy import RefusingProxy
-from rehearsal.rehearse.servers import GitHubServer, WorkspaceServer
+from rehearsal.rehearse.servers import WorkspaceServer
 
 OWNER, DEVELOPER, REVIEWER, RELEASE_MANAGER = "platform-owner", "developer", "reviewer", "release-manager"
 OPERATOR = "operator@example.com"
@@ -99,7 +100,7 @@ class Stage:
             github = pool.submit(self._start_github)
             self.project = self._take_project(wishes)
             self._github_server, self.github = github.result()
-        self._closers.append(self._github_server.close)
+        self._closers.append(self._github_server.stop)
         self._start_workspace(wishes.spark_remote)
         self._prepare_kit()
         self._fill_repository()
@@ -139,10 +140,11 @@ class Stage:
         self.timings.add("taking the project", started)
         return taken
 
-    def _start_github(self) -> tuple[GitHubServer, GitHub]:
+    def _start_github(self) -> tuple[Server, GitHub]:
         started = time.monotonic()
         github = GitHub(self.folder / "github")
-        server = GitHubServer(github)
+        server = Server(github)
+        server.start()
         self.timings.add("starting GitHub", started)
         return server, github
 

@@ -40,7 +40,5 @@ LARGER_FOREST = Change(
 BROKEN_FEATURE = Change(
     message="Simplify the area of the petal",
     edits=(Edit("src/iris/features.py", 'frame["petal_length"] * frame["petal_width"]', 'frame["petal_length"] + frame["petal_width"]'),),
-    otherwise=(
-        Edit("tests/unit/test_rehearsal.py", "", "def test_that_fails():\n    raise AssertionError('this must stop the change')\n"),
-    ),
+    otherwise=(Edit("tests/unit/test_rehearsal.py", "", "def test_that_fails():\n    raise AssertionError('it must stop the change')\n"),),
 )

@@ -1,0 +1,173 @@
+"""Compares what a scene expects with the state of the imitated GitHub and workspace."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+from rehearsal.actions.outcome import MISSING
+from rehearsal.actions.runner import WorkflowRun
+from rehearsal.rehearse import githubview
+from rehearsal.rehearse.memory import Memory
+from rehearsal.rehearse.result import Check
+from rehearsal.rehearse.view import run_result
+from rehearsal.scenarios import model
+
+KIT_ACTOR = "github-actions[bot]"
+
+
+def check(expectation: model.Expectation, memory: Memory) -> Check:
+    """Check one expectation.
+
+    Args:
+        expectation: What should hold.
+        memory: What happened in the scene, and how to look at both worlds.
+    """
+    return _CHECKS[type(expectation)](expectation, memory)
+
+
+def _run_of(memory: Memory, file: str) -> WorkflowRun | None:
+    return next((run for run in reversed(memory.runs) if run.record.path.endswith(f"/{file}")), None)
+
+
+def _workflow_ends(wanted: model.WorkflowEnds, memory: Memory) -> Check:
+    expected = f"{wanted.file} ends with {wanted.conclusion}, every job that should run has run"
+    run = _run_of(memory, wanted.file)
+    if run is None:
+        return Check(expected, ok=False, found="it did not start")
+    bad = [f"{job.name}: {job.conclusion}" for job in run.jobs if job.conclusion not in {"success", "skipped"}]
+    missing = [job.name for job in run.jobs if job.conclusion == MISSING]
+    ok = run.conclusion == wanted.conclusion and not missing and (not run.problem or wanted.conclusion != "success")
+    counted = f"{run.conclusion}, {sum(job.conclusion == 'success' for job in run.jobs)} of {len(run.jobs)} jobs succeeded"
+    return Check(expected, ok=ok, found=counted if ok else "; ".join([run.conclusion, *bad, run.problem]).strip("; "))
+
+
+def _job_ends(wanted: model.JobEnds, memory: Memory) -> Check:
+    expected = f"job {wanted.job} of {wanted.file} ends with {wanted.conclusion}"
+    run = _run_of(memory, wanted.file)
+    found = [job.conclusion for job in run.jobs if job.spec.key == wanted.job] if run else []
+    return Check(expected, ok=found == [wanted.conclusion], found=", ".join(found) or "it did not run")
+
+
+def _one_comment(_: model.OneComment, memory: Memory) -> Check:
+    number = memory.pulls[max(memory.pulls, key=lambda base: memory.pulls[base])]
+    comments = memory.stage.github.comments(memory.stage.project.repository, number)
+    authors = [str(comment.user) for comment in comments]
+    ok = authors == [KIT_ACTOR]
+    return Check(f"exactly one comment on pull request #{number}, by {KIT_ACTOR}", ok=ok, found=", ".join(authors) or "none")
+
+
+def _deployed(wanted: model.Deployed, memory: Memory) -> Check:
+    target = memory.target_of(wanted.stage)
+    jobs = memory.view.jobs(target)
+    memory.jobs_at_first.setdefault(wanted.stage, jobs)
+    missing = set(memory.stage.project.flow.stages[wanted.stage].run) - {job.key for job in jobs}
+    found = ", ".join(job.name for job in jobs) or "no job of this target is in the workspace"
+    return Check(f"target {target} is deployed", ok=bool(jobs) and not missing, found=found)
+
+
+def _not_deployed(wanted: model.NotDeployed, memory: Memory) -> Check:
+    if wanted.stage not in memory.stage.project.flow.stages:
+        return Check(f"stage {wanted.stage} is untouched", ok=True, found="the project has no such stage")
+    target = memory.target_of(wanted.stage)
+    if wanted.before_gate:
+        environment = memory.stage.project.flow.stages[wanted.stage].environment
+        counts = [gate.deployed_before for gate in memory.gates if gate.environment == environment]
+        return Check(f"nothing of target {target} was there before the approval", ok=counts == [0], found=f"jobs: {counts}")
+    jobs = memory.view.jobs(target)
+    return Check(f"nothing is deployed to target {target}", ok=not jobs, found=", ".join(job.name for job in jobs) or "nothing")
+
+
+def _updated(wanted: model.Updated, memory: Memory) -> Check:
+    before = {job.key: job.job_id for job in memory.jobs_at_first.get(wanted.stage, [])}
+    now = {job.key: job.job_id for job in memory.view.jobs(memory.target_of(wanted.stage))}
+    return Check(f"{wanted.stage}: the same jobs, updated in place", ok=bool(now) and before == now, found=f"{before} then {now}")
+
+
+def _new_runs(memory: Memory) -> list[dict[str, Any]]:
+    return [run for run in memory.view.runs() if int(run["run_id"]) not in memory.job_runs_before]
+
+
+def _jobs_ran(wanted: model.JobsRan, memory: Memory) -> Check:
+    names = memory.stage.project.flow.stages[wanted.stage].run
+    by_id = {job.job_id: job.key for job in memory.view.jobs(memory.target_of(wanted.stage))}
+    results = {by_id[int(run["job_id"])]: run_result(run) for run in reversed(_new_runs(memory)) if int(run["job_id"]) in by_id}
+    ok = all(results.get(name) == "SUCCESS" for name in names)
+    expected = f"{wanted.stage}: jobs {', '.join(names)} ran" if names else f"{wanted.stage}: its flow names no job to run"
+    return Check(expected, ok=ok, found=", ".join(f"{name}: {result}" for name, result in results.items()) or "no run")
+
+
+def _own_deployment_gone(wanted: model.OwnDeploymentGone, memory: Memory) -> Check:
+    target = memory.target_of(wanted.stage)
+    left = memory.view.jobs(target, suffixed=True) + memory.view.jobs(target)
+    deployed = {job.job_id for stage in memory.stage.project.flow.stages.values() for job in memory.view.jobs(stage.target)}
+    ran = [run_result(run) for run in _new_runs(memory) if int(run["job_id"]) not in deployed]
+    names = memory.stage.project.flow.stages[wanted.stage].run
+    ok = not left and len(ran) >= len(names) and set(ran) <= {"SUCCESS"}
+    found = f"{len(ran)} runs ({', '.join(sorted(set(ran)))}); left: {', '.join(job.name for job in left) or 'nothing'}"
+    return Check("the pull request's own deployment ran its jobs and is gone", ok=ok, found=found)
+
+
+def _recorded(wanted: model.Recorded, memory: Memory) -> Check:
+    environment = memory.stage.project.flow.stages[wanted.stage].environment
+    heads = {run.record.head_sha for run in memory.runs}
+    records = githubview.kit_deployments(memory.stage.github, memory.stage.project.repository, environment)
+    found = [githubview.latest_state(record) for record in records if record.sha in heads]
+    expected = f"a deployment record of the kit for environment {environment} says success"
+    return Check(expected, ok=found == ["success"], found=", ".join(found) or "no record")
+
+
+def _release_proposed(wanted: model.ReleaseProposed, memory: Memory) -> Check:
+    open_pulls = githubview.open_pulls(memory.stage.github, memory.stage.project.repository, wanted.base)
+    if len(open_pulls) == 1:
+        memory.pulls[wanted.base] = open_pulls[0]
+    found = ", ".join(f"#{number}" for number in open_pulls) or "none"
+    return Check(f"exactly one pull request to {wanted.base} is open", ok=len(open_pulls) == 1, found=found)
+
+
+def _gate_asked(wanted: model.GateAsked, memory: Memory) -> Check:
+    environment = memory.stage.project.flow.stages[wanted.stage].environment
+    found = [f"{gate.answer} by {gate.who}" for gate in memory.gates if gate.environment == environment]
+    return Check(f"environment {environment} asked for approval", ok=len(found) == 1, found=", ".join(found) or "it did not ask")
+
+
+def _champion(wanted: model.Champion, memory: Memory) -> Check:
+    target = memory.target_of(wanted.stage)
+    now = memory.view.champions(memory.stage.project.catalogs_of(target))
+    before = {each.model: each.version for each in memory.champions.get(wanted.stage, [])}
+    memory.champions[wanted.stage] = now
+    ok = bool(now) and (not wanted.newer or all(each.version > before.get(each.model, 0) for each in now))
+    newer = ", a newer version than before" if wanted.newer else ""
+    expected = f"a model of {wanted.stage} has a version with alias champion{newer}"
+    return Check(expected, ok=ok, found=", ".join(f"{each.model} version {each.version}" for each in now) or "none")
+
+
+def _merge_refused(wanted: model.MergeRefused, memory: Memory) -> Check:
+    head = githubview.branch_head(memory.stage.github, memory.stage.project.repository, wanted.base)
+    ok = bool(memory.refusal) and head == memory.branch_before
+    return Check(f"GitHub refuses the merge, {wanted.base} stands where it stood", ok=ok, found=memory.refusal or "it was merged")
+
+
+def _output(wanted: model.Output, memory: Memory) -> Check:
+    missing = [key for key in wanted.keys if key not in memory.output]
+    found = json.dumps(memory.output)[:400]
+    return Check(f"the output holds {', '.join(wanted.keys)}", ok=not missing, found=found)
+
+
+_CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
+    model.WorkflowEnds: _workflow_ends,
+    model.JobEnds: _job_ends,
+    model.OneComment: _one_comment,
+    model.Deployed: _deployed,
+    model.NotDeployed: _not_deployed,
+    model.Updated: _updated,
+    model.JobsRan: _jobs_ran,
+    model.OwnDeploymentGone: _own_deployment_gone,
+    model.Recorded: _recorded,
+    model.ReleaseProposed: _release_proposed,
+    model.GateAsked: _gate_asked,
+    model.Champion: _champion,
+    model.MergeRefused: _merge_refused,
+    model.Output: _output,
+}

@@ -1,0 +1,146 @@
+"""Looks at the imitated workspace through its API, as an administrator would: deployments, job runs, outputs, models."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+
+_LIMIT_S = 30.0
+
+
+@dataclass(frozen=True)
+class DeployedJob:
+    """A job that a bundle deployed: its key in the bundle, its id, and the folder of its deployment."""
+
+    key: str
+    job_id: int
+    name: str
+    root: str
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """A version of a registered model that an alias points at."""
+
+    model: str
+    version: int
+
+
+@dataclass
+class WorkspaceView:
+    """A client of the imitated workspace.
+
+    Args:
+        url: The workspace's address.
+        token: The operator's token.
+    """
+
+    url: str
+    token: str
+    _client: httpx.Client = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=_LIMIT_S, trust_env=False)
+
+    def get(self, path: str, **query: str | int | bool) -> dict[str, Any]:
+        """Send a GET request.
+
+        Raises:
+            httpx.HTTPStatusError: The answer is an error.
+        """
+        parameters = {key: (str(value).lower() if isinstance(value, bool) else value) for key, value in query.items()}
+        answer = self._client.get(path, params=parameters)
+        answer.raise_for_status()
+        data: dict[str, Any] = answer.json()
+        return data
+
+    def _all(self, path: str, key: str, **query: str | int | bool) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = []
+        page = self.get(path, **query)
+        found += page.get(key, [])
+        while page.get("next_page_token"):
+            page = self.get(path, page_token=str(page["next_page_token"]), **query)
+            found += page.get(key, [])
+        return found
+
+    def jobs(self, target: str, *, suffixed: bool = False) -> list[DeployedJob]:
+        """List the jobs of a target's deployment.
+
+        Args:
+            target: The target's name, which is the last part of its root path.
+            suffixed: Those of its deployments per pull request (root path `TARGET-...`) instead.
+        """
+        pattern = re.compile(rf"^(?P<root>.*/{re.escape(target)}{'-[^/]+' if suffixed else ''})/state/metadata\.json$")
+        found = []
+        for job in self._all("/api/2.2/jobs/list", "jobs", limit=100):
+            settings = job.get("settings", {})
+            match = pattern.match(str((settings.get("deployment") or {}).get("metadata_file_path", "")))
+            if match:
+                keys = self._keys(match[0])
+                found.append(DeployedJob(keys.get(str(job["job_id"]), ""), int(job["job_id"]), str(settings.get("name")), match["root"]))
+        return found
+
+    def _keys(self, metadata_path: str) -> dict[str, str]:
+        """Give job id → key, from the metadata that a deployment leaves in the workspace."""
+        answer = self._client.get("/api/2.0/workspace/export", params={"path": metadata_path, "direct_download": "true", "format": "AUTO"})
+        if answer.status_code == 404:
+            return {}
+        answer.raise_for_status()
+        jobs = json.loads(answer.content).get("config", {}).get("resources", {}).get("jobs", {})
+        return {str(job.get("id")): key for key, job in jobs.items()}
+
+    def runs(self) -> list[dict[str, Any]]:
+        """List all job runs with their tasks, newest first."""
+        return self._all("/api/2.2/jobs/runs/list", "runs", expand_tasks=True, limit=25)
+
+    def start(self, job_id: int) -> int:
+        """Run a job; gives the run's id."""
+        answer = self._client.post("/api/2.2/jobs/run-now", json={"job_id": job_id})
+        answer.raise_for_status()
+        return int(answer.json()["run_id"])
+
+    def wait(self, run_id: int, limit_s: float = 120.0) -> dict[str, Any]:
+        """Wait for a run's end.
+
+        Raises:
+            TimeoutError: It runs on after `limit_s` seconds.
+        """
+        until = time.monotonic() + limit_s
+        while time.monotonic() < until:
+            run = self.get("/api/2.2/jobs/runs/get", run_id=run_id)
+            if run_result(run):
+                return run
+            time.sleep(0.1)
+        raise TimeoutError(f"run {run_id} of the imitated workspace did not end within {limit_s:g} s")
+
+    def output(self, task_run_id: int) -> dict[str, Any]:
+        """Give the output of one task."""
+        return self.get("/api/2.2/jobs/runs/get-output", run_id=task_run_id)
+
+    def champions(self, catalogs: tuple[str, ...]) -> list[ModelVersion]:
+        """List the versions that alias `champion` points at, for the models of some catalogs."""
+        found = []
+        for model in self._all("/api/2.1/unity-catalog/models", "registered_models"):
+            if model.get("catalog_name") in catalogs:
+                name = str(model["full_name"])
+                answer = self._client.get(f"/api/2.1/unity-catalog/models/{name}/aliases/champion")
+                if answer.status_code == 200:
+                    found.append(ModelVersion(name, int(answer.json()["version"])))
+        return found
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def run_result(run: dict[str, Any]) -> str:
+    """Give a run's result state, such as `SUCCESS`; empty while it runs."""
+    state = run.get("state") or {}
+    if state.get("result_state"):
+        return str(state["result_state"])
+    return str(state.get("life_cycle_state")) if state.get("life_cycle_state") in {"SKIPPED", "INTERNAL_ERROR"} else ""
