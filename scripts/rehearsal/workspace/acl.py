@@ -38,7 +38,9 @@ KINDS: dict[str, ObjectKind] = {
     "pipelines": ObjectKind("pipelines", _PIPELINE, "IS_OWNER"),
     "experiments": ObjectKind("mlflowExperiment", ("CAN_READ", "CAN_EDIT", "CAN_MANAGE"), "CAN_MANAGE"),
     "registered-models": ObjectKind(
-        "registered-model", ("CAN_READ", "CAN_EDIT", "CAN_MANAGE_STAGING_VERSIONS", "CAN_MANAGE_PRODUCTION_VERSIONS", "CAN_MANAGE"), "CAN_MANAGE"
+        "registered-model",
+        ("CAN_READ", "CAN_EDIT", "CAN_MANAGE_STAGING_VERSIONS", "CAN_MANAGE_PRODUCTION_VERSIONS", "CAN_MANAGE"),
+        "CAN_MANAGE",
     ),
     "serving-endpoints": ObjectKind("serving-endpoint", ("CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"), "CAN_MANAGE"),
     "directories": ObjectKind("directory", _FILES, ""),

@@ -109,7 +109,7 @@ class Documents:
         """Remove a document; says whether it was there."""
         return self.database.execute("DELETE FROM documents WHERE kind = ? AND key = ?", (kind, key)).rowcount > 0
 
-    def list(self, kind: str, prefix: str = "") -> list[Document]:
+    def all(self, kind: str, prefix: str = "") -> list[Document]:
         """All documents of a kind whose key begins with the prefix, in the order of their keys."""
         query = "SELECT body FROM documents WHERE kind = ? AND substr(key, 1, ?) = ? ORDER BY key"
         return [_load(row["body"]) for row in self.database.rows(query, (kind, len(prefix), prefix))]

@@ -201,9 +201,7 @@ class WorkspaceFiles:
             local.unlink(missing_ok=True)
         return [found, *(WorkspaceObject(**dict(row)) for row in inside)]
 
-    def _write(
-        self, path: str, content: bytes, kind: str, language: str | None, form: str | None, *, overwrite: bool
-    ) -> WorkspaceObject:
+    def _write(self, path: str, content: bytes, kind: str, language: str | None, form: str | None, *, overwrite: bool) -> WorkspaceObject:
         clean = normal_path(path)
         existing = self.find(clean)
         if existing and existing.type != kind:

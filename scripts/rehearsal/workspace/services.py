@@ -3,37 +3,24 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
 
 from starlette.requests import Request
 
+from rehearsal.executor.manager import Executor, ServiceError
 from rehearsal.workspace.acl import AccessLists
 from rehearsal.workspace.database import Database, Documents
+from rehearsal.workspace.errors import ApiError
 from rehearsal.workspace.files import WorkspaceFiles
 from rehearsal.workspace.identities import Identities, Identity
 from rehearsal.workspace.ids import IdMaker
 
+CATALOGS = "catalogs"
+"""The kind of Unity Catalog's catalogs among the documents."""
+
 Hook = Callable[[], Awaitable[None]]
-
-
-class Tracking(Protocol):
-    """Who runs MLflow's own server for the workspace."""
-
-    async def url(self) -> str:
-        """The address of MLflow's server, which is started at the first call.
-
-        Raises:
-            ApiError: TEMPORARILY_UNAVAILABLE when it does not start.
-        """
-
-    def running(self) -> bool:
-        """Whether it has been started."""
-
-    async def stop(self) -> None:
-        """End it."""
 
 
 @dataclass
@@ -49,7 +36,7 @@ class Services:
         identities: Who may call, and tokens (`identities.issue_token(identity, clock(), None)` for a task's run_as).
         files: Workspace files and volumes on disk.
         access: Permissions: call `access.created("jobs", id, identity)` and `access.deleted("jobs", id)`.
-        tracking: Who runs MLflow's server; may be replaced before the server starts.
+        executor: Runs tasks, Spark, MLflow and served models in processes of their own; made here, closed when the server ends.
         url: The server's own address without a slash at the end; known once it listens.
         workspace_id: The number that `o=` or `w=` carries in links.
         warm: Start slow helpers (executor, Spark, MLflow) at once.
@@ -66,7 +53,7 @@ class Services:
     identities: Identities
     files: WorkspaceFiles
     access: AccessLists
-    tracking: Tracking
+    executor: Executor
     url: str = ""
     workspace_id: str = ""
     warm: bool = False
@@ -75,8 +62,15 @@ class Services:
     on_stop: list[Hook] = field(default_factory=list)
 
     async def mlflow_url(self) -> str:
-        """The address of MLflow's server; starts it at the first need."""
-        return await self.tracking.url()
+        """The address of MLflow's own server, which starts at the first need.
+
+        Raises:
+            ApiError: TEMPORARILY_UNAVAILABLE when it does not start.
+        """
+        try:
+            return await self.executor.mlflow_url()
+        except ServiceError as problem:
+            raise ApiError("TEMPORARILY_UNAVAILABLE", f"MLflow's server did not start: {problem}") from problem
 
 
 def now_ms() -> int:
@@ -91,14 +85,17 @@ def caller(request: Request) -> Identity:
     return identity
 
 
-def make_services(data: Path, identities: Identities, tracking: Tracking, *, warm: bool = False) -> Services:
+def make_services(
+    data: Path, identities: Identities, *, catalogs: Sequence[str] = (), warm: bool = False, spark_remote: str | None = None
+) -> Services:
     """The services of one workspace, on a data folder that is new or was used before.
 
     Args:
         data: The data folder; made when it is not there.
         identities: Who may call.
-        tracking: Who runs MLflow's server.
+        catalogs: Names of catalogs that exist beforehand.
         warm: Start slow helpers at once.
+        spark_remote: A Spark Connect cluster to use instead of the local Spark.
     """
     data.mkdir(parents=True, exist_ok=True)
     database = Database(data / "workspace.sqlite")
@@ -106,6 +103,11 @@ def make_services(data: Path, identities: Identities, tracking: Tracking, *, war
     files = WorkspaceFiles(data, database, ids, now_ms)
     for identity in identities.known.values():
         files.make_directory(f"/Users/{identity.name}")
+    for name in catalogs:
+        if documents.get(CATALOGS, name) is None:
+            now, owner = now_ms(), identities.default.name
+            stamps = {"created_at": now, "created_by": owner, "updated_at": now, "updated_by": owner}
+            documents.put(CATALOGS, name, {"name": name, "full_name": name, "owner": owner, "comment": "", **stamps})
     about = documents.get("workspace", "id") or documents.put("workspace", "id", {"id": str(ids.number())})
     return Services(
         data=data,
@@ -116,7 +118,7 @@ def make_services(data: Path, identities: Identities, tracking: Tracking, *, war
         identities=identities,
         files=files,
         access=AccessLists(documents),
-        tracking=tracking,
+        executor=Executor(data, lambda: documents.keys(CATALOGS), spark_remote),
         workspace_id=str(about["id"]),
         warm=warm,
         catalogs_open=identities.open,
