@@ -16,6 +16,7 @@ import yaml
 from bundleflow import __version__
 from bundleflow.records.flow import load_flow
 from bundleflow.templates_project import KIT_ROOT, kit_commit, new_project
+from rehearsal.scenarios import changes
 
 TEMPLATE = KIT_ROOT / "templates" / "iris"
 SECONDS = 120
@@ -202,3 +203,16 @@ def test_its_own_unit_tests_pass(project: Path) -> None:
     done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "24 passed" in done.stdout
+
+
+@pytest.mark.parametrize("change", [changes.NEW_FEATURE, changes.LARGER_FOREST, changes.BROKEN_FEATURE], ids=lambda change: change.message)
+def test_the_changes_of_the_default_story_fit(tmp_path: Path, change: changes.Change) -> None:
+    folder = new_project("iris", tmp_path / "iris", answers={}, ask=False).folder
+    for edit in change.edits:
+        path = folder / edit.path
+        text = path.read_text(encoding="utf-8")
+        assert not edit.find or text.count(edit.find) == 1, f"{edit.path} does not have exactly one {edit.find!r}"
+        path.write_text(text.replace(edit.find, edit.replace, 1) if edit.find else text + edit.replace, encoding="utf-8")
+    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=folder)
+    assert done.returncode == (1 if change is changes.BROKEN_FEATURE else 0), done.stdout + done.stderr
+    assert tool("ruff", "check", ".", folder=folder).returncode == 0
