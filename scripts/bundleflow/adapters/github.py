@@ -350,7 +350,8 @@ class GitHubApi:
         try:
             yield
         except GithubException as error:
-            raise _explain(what, permission, error.status, error.message or "", self.repository) from error
+            message = error.data.get("message", "") if isinstance(error.data, Mapping) else ""
+            raise _explain(what, permission, error.status, str(message or error.message or ""), self.repository) from error
         except (RequestException, OSError) as error:
             raise GitHubError(
                 f"GitHub's API at {self.api_url} cannot be reached ({what}).",
