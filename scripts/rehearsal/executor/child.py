@@ -54,5 +54,5 @@ def run(role: str, payload: dict[str, Any], pipe: int) -> int:
 
 def finish() -> None:
     """Do what the interpreter does at its end: wait for threads that are not daemons, run the exit functions."""
-    threading._shutdown()  # type: ignore[attr-defined]  # noqa: SLF001 - a forked child ends by os._exit, which skips this
+    threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()

@@ -77,7 +77,7 @@ class ForkServerProcess:
             fork_id: Name of the child, unique among the living.
             role: What it does: `task`, `sail`, `mlflow` or `serving`.
             payload: What this role needs, as JSON data.
-            folder: Folder for `stdout.txt` and `stderr.txt`.
+            folder: Folder for `log.txt` (standard output and error, as they come).
             environment: Its complete environment.
             cwd: Folder it starts in.
         """
@@ -90,8 +90,8 @@ class ForkServerProcess:
                 "id": fork_id,
                 "role": role,
                 "payload": payload,
-                "stdout": str(folder / "stdout.txt"),
-                "stderr": str(folder / "stderr.txt"),
+                "stdout": str(folder / "log.txt"),
+                "stderr": str(folder / "log.txt"),
                 "env": dict(environment),
                 "cwd": str(cwd),
             }

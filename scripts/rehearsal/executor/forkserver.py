@@ -168,7 +168,7 @@ class ForkServer:
         child.rest = lines.pop()
         for line in lines:
             message = json.loads(line)
-            if message.get("op") == "fork":
+            if message.get("op") in ("fork", "kill"):
                 self._handle(message)
             else:
                 self._send({"event": "report", "id": child.id, "data": message})
@@ -223,8 +223,8 @@ def redirect(stdout: str, stderr: str) -> None:
         fd = os.open(path, mode, 0o600)
         os.dup2(fd, number)
         os.close(fd)
-    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115, PTH123 - lives as long as the process
-    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115, PTH123 - lives as long as the process
+    sys.stdout = open(1, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115 - lives as long as the process
+    sys.stderr = open(2, "w", encoding="utf-8", buffering=1, closefd=False)  # noqa: SIM115 - lives as long as the process
 
 
 START = time.monotonic()

@@ -132,14 +132,13 @@ class Executor:
         answer = await self._service("mlflow", self.full, {"folder": str(self.data / "mlflow")})
         return str(answer["url"])
 
-    async def serving_url(self, host: str, token: str) -> str:
+    async def serving_url(self) -> str:
         """Return the loopback URL of the one process that serves models (started when it is not there).
 
-        Args:
-            host: URL of the workspace, from which the process loads models.
-            token: Token it does so with.
+        Raises:
+            ServiceError: it did not start within its time limit.
         """
-        answer = await self._service("serving", self.full, {"host": host, "token": token, "folder": str(self.folder / "serving")})
+        answer = await self._service("serving", self.full, {"folder": str(self.folder / "serving")})
         return str(answer["url"])
 
     async def close(self) -> None:
@@ -180,14 +179,14 @@ class Executor:
             written = TaskResult.from_json(json.loads(result.read_text("utf-8")))
             if written.status == "failed":
                 return written
-        tail = spec.stderr.read_text("utf-8", "replace")[-2000:] if spec.stderr.is_file() else ""
+        tail = spec.log.read_text("utf-8", "replace")[-2000:] if spec.log.is_file() else ""
         return TaskResult("failed", error=f"The task's process ended with {what} before it could report.", trace=tail)
 
     async def _sail(self) -> str:
         """Return SPARK_REMOTE of a Spark server that knows all catalogs of this moment; an older one ends with its last task."""
         if self.spark_remote:
             return self.spark_remote
-        names = sorted(set(self.catalogs()))
+        names = sorted({"main", *self.catalogs()} - {"system"})  # `system` is built into Sail
         key = "sail:" + ",".join(names)
         answer = await self._service(key, self.light, {"role": "sail", "catalogs": names, "folder": str(self.data / "spark")})
         return f"sc://127.0.0.1:{answer['port']}"
@@ -211,8 +210,8 @@ class Executor:
             report = await asyncio.wait_for(fork.reports.get(), SERVICE_START_SECONDS)
         except TimeoutError as error:
             await server.kill(fork.id)
-            raise ServiceError(f"{role} was not ready after {SERVICE_START_SECONDS:.0f} s; see {folder}/stderr.txt") from error
+            raise ServiceError(f"{role} was not ready after {SERVICE_START_SECONDS:.0f} s; see {folder}/log.txt") from error
         if report.get("event") != "ready":
-            tail = (folder / "stderr.txt").read_text("utf-8", "replace")[-1000:]
+            tail = (folder / "log.txt").read_text("utf-8", "replace")[-1000:]
             raise ServiceError(f"{role} ended before it was ready (status {report.get('status')}): {tail}")
         return report

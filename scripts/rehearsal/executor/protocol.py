@@ -16,7 +16,7 @@ class TaskSpec:
     Attributes:
         id: Run id of the task, as text; unique in the workspace.
         kind: One of `KINDS`.
-        folder: Folder of this task alone; stdout, stderr and the result are written there.
+        folder: Folder of this task alone; its log and its result are written there.
         data: Data folder of the workspace (`workspace/`, `volumes/`, `dbfs/` below it).
         host: URL of the workspace, for everything the task asks over HTTP.
         token: Token of the identity the task runs as. Never written to disk.
@@ -32,6 +32,7 @@ class TaskSpec:
         context: Names and ids for `dbutils` and references: job id, run ids, task key, workspace id, ...
         catalogs: Names of all catalogs of Unity Catalog.
         schemas: Full names (`catalog.schema`) of all schemas of Unity Catalog.
+        tables: Tables of Unity Catalog by full name, in the words of its API (`data_source_format`, `storage_location`, ...).
         environment: Further environment variables (`spark_env_vars` of the cluster).
     """
 
@@ -53,6 +54,7 @@ class TaskSpec:
     context: dict[str, str] = field(default_factory=dict)
     catalogs: list[str] = field(default_factory=list)
     schemas: list[str] = field(default_factory=list)
+    tables: dict[str, dict[str, Any]] = field(default_factory=dict)
     environment: dict[str, str] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
@@ -69,14 +71,9 @@ class TaskSpec:
         return cls(**data)
 
     @property
-    def stdout(self) -> Path:
-        """File with what the task printed."""
-        return Path(self.folder) / "stdout.txt"
-
-    @property
-    def stderr(self) -> Path:
-        """File with what the task wrote to standard error (and the executor's own notes)."""
-        return Path(self.folder) / "stderr.txt"
+    def log(self) -> Path:
+        """File with what the task wrote to its standard streams, and the executor's own notes."""
+        return Path(self.folder) / "log.txt"
 
 
 @dataclass(frozen=True)
@@ -93,6 +90,7 @@ class TaskResult:
         output: Further output (`sql_output`), in the shape of `jobs/runs/get-output`.
         reads: Full names of tables that were read, as observed.
         writes: Full names of tables that were written, as observed.
+        changes: What became of Unity Catalog: `schemas` and `tables` by full name; a table that was dropped is None.
         seconds: Durations measured in the process (`start`, `spark`, `run`, ...).
     """
 
@@ -105,6 +103,7 @@ class TaskResult:
     output: dict[str, Any] = field(default_factory=dict)
     reads: list[str] = field(default_factory=list)
     writes: list[str] = field(default_factory=list)
+    changes: dict[str, dict[str, Any]] = field(default_factory=dict)
     seconds: dict[str, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:

@@ -1,0 +1,15 @@
+"""Exceptions of the executor's own."""
+
+from __future__ import annotations
+
+
+class NotebookExit(BaseException):
+    """Ends a notebook: `dbutils.notebook.exit(value)`. No `Exception`, so that `except Exception` does not swallow it."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value)
+        self.value = value
+
+
+class TaskRefused(Exception):
+    """The task asks for something that is not imitated; the message names it."""

@@ -1,0 +1,55 @@
+"""Brings what a task made in Spark (schemas, tables) into Unity Catalog."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+from rehearsal.workspace.identities import Identity
+from rehearsal.workspace.securables import SCHEMAS, TABLES, Securables
+from rehearsal.workspace.services import Services
+
+
+def known_tables(services: Services) -> dict[str, dict[str, Any]]:
+    """Return all tables by full name, with what a Spark session needs to know of them."""
+    fields = ("table_type", "data_source_format", "storage_location", "view_definition", "comment", "table_constraints", "properties")
+    return {
+        str(table["full_name"]).lower(): {name: table[name] for name in fields if table.get(name)} for table in services.documents.all(TABLES)
+    }
+
+
+def apply(services: Services, changes: dict[str, Any], who: Identity) -> None:
+    """Record what one task changed; what other tasks changed meanwhile stays.
+
+    Args:
+        services: The workspace.
+        changes: `TaskResult.changes`.
+        who: The identity the task ran as; owner of what is new.
+    """
+    securables = Securables(services)
+    for schema in changes.get("schemas", {}):
+        if securables.find(SCHEMAS, schema) is None:
+            securables.create(SCHEMAS, schema.split("."), {}, who)
+    for name, table in changes.get("tables", {}).items():
+        before = securables.find(TABLES, name)
+        if table is None:
+            if before is not None:
+                securables.delete(TABLES, name)
+                _sweep(services, before)
+            continue
+        fields = {key: value for key, value in table.items() if value or key == "columns"}
+        if before is None:
+            securables.create(TABLES, name.split("."), {"table_id": services.ids.uuid(), **fields}, who)
+        else:
+            securables.update(TABLES, name, fields, who)
+            if before.get("storage_location") != fields.get("storage_location"):
+                _sweep(services, before)
+
+
+def _sweep(services: Services, table: dict[str, Any]) -> None:
+    """Remove the files of a managed table that is gone; Spark leaves them behind."""
+    location = Path(str(table.get("storage_location") or "").removeprefix("file://").removeprefix("file:"))
+    warehouse = services.data / "spark" / "warehouse"
+    if table.get("table_type") == "MANAGED" and location.is_dir() and warehouse in location.parents:
+        shutil.rmtree(location, ignore_errors=True)
