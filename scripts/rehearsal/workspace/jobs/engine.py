@@ -12,7 +12,7 @@ from rehearsal.workspace.errors import ApiError, invalid
 from rehearsal.workspace.jobs.conditions import FAILED, SUCCESS, decide, kind_of
 from rehearsal.workspace.jobs.model import Job, JobRun, Repair, State, TaskRun
 from rehearsal.workspace.jobs.notifications import Notifier
-from rehearsal.workspace.jobs.references import text_of
+from rehearsal.workspace.jobs.references import UnknownReference, text_of
 from rehearsal.workspace.jobs.results import run_state
 from rehearsal.workspace.jobs.store import JobStore
 from rehearsal.workspace.jobs.tasks import TaskRunner
@@ -126,6 +126,12 @@ class Engine:
         keys = [task["task_key"] for task in run.settings.get("tasks") or [] if task["task_key"] in selected]
         self._add_attempts(run, keys, 0)
         self.store.save_run(run)
+        try:
+            run.parameters = self.runner.parameters(run)
+        except UnknownReference as error:
+            run.state = State("INTERNAL_ERROR", "FAILED", str(error), "INVALID_RUN_CONFIGURATION")
+            self._close(run)
+            return
         self._drive(run, keys, {})
 
     def _add_attempts(self, run: JobRun, keys: list[str], repair_id: int) -> list[TaskRun]:

@@ -276,6 +276,16 @@ class TaskRunner:
             output["error_trace"] = result.trace
         task.output = output
 
+    def parameters(self, run: JobRun) -> dict[str, str]:
+        """Return a run's job parameters with the references in their values replaced.
+
+        Raises:
+            UnknownReference: a value refers to something a job parameter cannot know.
+        """
+        nothing = TaskRun(run.run_id, run.run_id, "", {})
+        values = self._values(run, nothing, {})
+        return {name: str(resolve(value, values)) for name, value in run.parameters.items()}
+
     def _values(self, run: JobRun, task: TaskRun, done: dict[str, TaskRun], item: Any = ..., for_each_key: str = "") -> Values:
         names = {
             "job.id": str(run.job_id),
