@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import unquote
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -66,7 +65,7 @@ class RequestLog:
 
     def _write(self, scope: Scope, asked: _Excerpt, answered: _Excerpt, status: int | None, seconds: float) -> None:
         assert self.file is not None
-        path = unquote(scope["raw_path"].split(b"?")[0].decode("latin-1"))
+        path = scope["path"]
         hidden = path.startswith(SECRET_PATHS)
         headers = {name.decode("latin-1").lower(): value.decode("latin-1") for name, value in scope["headers"]}
         identity = scope["state"].get("identity")

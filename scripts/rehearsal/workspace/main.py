@@ -3,19 +3,13 @@
 from __future__ import annotations
 
 import argparse
-import asyncio
 import shutil
-import signal
 import socket
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
-
-if TYPE_CHECKING:
-    import uvicorn
 
 OPEN_CATALOGS = ("main", "samples", "system", "workspace")
 STOP_SECONDS = 3
@@ -63,6 +57,7 @@ def _serve(arguments: argparse.Namespace, data: Path) -> int:
 
     from rehearsal.workspace import faults, identities
     from rehearsal.workspace.app import make_app
+    from rehearsal.workspace.server import Server
     from rehearsal.workspace.services import make_services
 
     known, catalogs = identities.load(arguments.identities) if arguments.identities else (identities.default_identities(), [*OPEN_CATALOGS])
@@ -77,17 +72,8 @@ def _serve(arguments: argparse.Namespace, data: Path) -> int:
     )  # fmt: skip
     # The socket listens already: whoever reads the URL may connect, and waits for the few milliseconds until it is served.
     print(services.url, flush=True)
-    server = uvicorn.Server(config)
-    asyncio.run(_until_asked_to_end(server, listener))
+    Server(config).run(sockets=[listener])
     return ExitCode.OK
-
-
-async def _until_asked_to_end(server: uvicorn.Server, listener: socket.socket) -> None:
-    """Serve, and take SIGTERM and SIGINT for a wish to end, which is no failure (uvicorn's own `run` raises them again)."""
-    loop = asyncio.get_running_loop()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, setattr, server, "should_exit", True)
-    await server._serve(sockets=[listener])
 
 
 def _listen(port: int) -> socket.socket:

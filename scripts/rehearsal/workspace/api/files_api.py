@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from email.utils import formatdate
 from pathlib import Path
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
@@ -146,7 +145,7 @@ class _Places:
 
 
 def _asked(request: Request) -> str:
-    return "/" + unquote(request.path_params["path"]).lstrip("/")
+    return "/" + str(request.path_params["path"]).lstrip("/")
 
 
 def _entry(path: Path, name: str) -> dict[str, object]:

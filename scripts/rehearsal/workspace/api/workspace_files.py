@@ -7,7 +7,6 @@ import binascii
 import posixpath
 from email.parser import BytesParser
 from email.policy import HTTP
-from urllib.parse import unquote
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -74,7 +73,7 @@ def _change_routes(services: Services) -> list[Route]:
 
     async def import_file(request: Request) -> Response:
         # The CLI sends the path as one encoded segment; plain slashes name the same file.
-        path = "/" + unquote(request.path_params["path"]).lstrip("/")
+        path = "/" + str(request.path_params["path"]).lstrip("/")
         overwrite = flag(request.query_params.get("overwrite"))
         return ok(_import_auto(services, path, await request.body(), overwrite=overwrite))
 
