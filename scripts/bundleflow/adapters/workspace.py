@@ -24,9 +24,28 @@ HTTP_TIMEOUT_S = 60
 OUTPUT_KEPT = 20_000
 
 
+class _Preloader:
+    """Imports the SDK in a thread; whoever needs the SDK waits for it, since two threads that import it at once can block each other."""
+
+    def __init__(self) -> None:
+        self.thread: threading.Thread | None = None
+
+    def start(self) -> None:
+        if self.thread is None:
+            self.thread = threading.Thread(target=importlib.import_module, args=("databricks.sdk",), daemon=True)
+            self.thread.start()
+
+    def wait(self) -> None:
+        if self.thread is not None:
+            self.thread.join()
+
+
+_preloader = _Preloader()
+
+
 def preload() -> None:
-    """Import the SDK beside the work that goes on, because a run will be started soon; costs nothing when it is there."""
-    threading.Thread(target=importlib.import_module, args=("databricks.sdk",), daemon=True).start()
+    """Import the SDK beside the work that goes on, because a run will be started soon."""
+    _preloader.start()
 
 
 @dataclass(frozen=True)
@@ -65,6 +84,7 @@ class Workspace:
         """The task with its output, error and trace; as it is when there is nothing to be had."""
         from dataclasses import replace
 
+        _preloader.wait()
         from databricks.sdk.errors import BadRequest, NotFound
 
         try:
@@ -95,6 +115,7 @@ class Workspace:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
+        _preloader.wait()
         from databricks.sdk.errors import PermissionDenied, Unauthenticated
         from databricks.sdk.errors.base import DatabricksError
         from requests import RequestException

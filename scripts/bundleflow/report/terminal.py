@@ -52,6 +52,6 @@ def run_text(run: RunRecord) -> str:
     lines = [f"{visible(run.key or run.name or 'run')} · run {run.run_id} · {run.state} · {duration(run.duration_ms)} · {run.url}"]
     width = max((len(task.key) for task in run.tasks), default=0)
     for task in run.tasks:
-        lines.append(f"  {visible(task.key):<{width}}  {task.state:<12} {duration(task.duration_ms):>10}")
+        lines.append(f"  {visible(task.key):<{width}}  {task.state:<15} {duration(task.duration_ms):>10}")
         lines += [f"      {line}" for line in visible(task.error).splitlines()[:5]]
     return "\n".join(lines)

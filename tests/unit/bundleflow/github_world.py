@@ -42,7 +42,11 @@ class World:
             "PATH": os.environ["PATH"],
             "HOME": str(self.work.parent),
             "GIT_CONFIG_NOSYSTEM": "1",
-            **{f"GIT_{who}_{what}": value for who in ("AUTHOR", "COMMITTER") for what, value in (("NAME", "developer"), ("EMAIL", "developer@example.com"))},
+            **{
+                f"GIT_{who}_{what}": value
+                for who in ("AUTHOR", "COMMITTER")
+                for what, value in (("NAME", "developer"), ("EMAIL", "developer@example.com"))
+            },
         }
         done = subprocess.run(["git", *argv], cwd=cwd or self.work, env=env, capture_output=True, text=True, timeout=60, check=True)
         return done.stdout.strip()
@@ -68,7 +72,9 @@ class World:
         reference = ReferencedWorkflow(f"{path}@{'a' * 40}", "a" * 40, "refs/heads/main")
         return self.github.create_run(event, name=workflow, path=f".github/workflows/{workflow}", referenced_workflows=[reference])
 
-    def staged(self, *, conclusion: str = "success", job: str = "cd-staging / deploy", workflow: str = "cd-staging.yml", **more: str) -> Run:
+    def staged(
+        self, *, conclusion: str = "success", job: str = "cd-staging / deploy", workflow: str = "cd-staging.yml", **more: str
+    ) -> Run:
         """A finished run of cd-staging with its deploying job."""
         run = self.start_run(workflow, **more)
         added = self.github.add_job(run.id, job)
@@ -84,4 +90,6 @@ class World:
         run = run or self.start_run("cd-test.yml")
         job = self.github.add_job(run.id, "job")
         self.github.start_job(job.id)
-        return GitHubApi(REPOSITORY, self.github.job_credentials(job.id, ALL if permissions is None else permissions).github_token, self.server.url)
+        return GitHubApi(
+            REPOSITORY, self.github.job_credentials(job.id, ALL if permissions is None else permissions).github_token, self.server.url
+        )

@@ -144,7 +144,7 @@ def test_diagnostics_are_read() -> None:
         ("Error: please specify target", FailureReason.FLOW_MISMATCH),
         ("Error: cannot create: You may not. (403 PERMISSION_DENIED)\n\nHTTP Status: 403 Forbidden", FailureReason.AUTH_FAILED),
         ("Error: default auth: cannot configure default credentials", FailureReason.AUTH_FAILED),
-        ("Error: Get \"http://127.0.0.1:1\": dial tcp: connect: connection refused", FailureReason.OUTSIDE_TROUBLE),
+        ('Error: Get "http://127.0.0.1:1": dial tcp: connect: connection refused', FailureReason.OUTSIDE_TROUBLE),
         ("Error: something else", FailureReason.DEPLOY_FAILED),
         ("", FailureReason.DEPLOY_FAILED),
     ],

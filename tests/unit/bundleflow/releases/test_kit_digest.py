@@ -21,7 +21,9 @@ from bundleflow.releases.read_plan import read_plan
 PLANS = Path(__file__).parents[2] / "data" / "plans"
 NAMES = sorted(path.stem for path in PLANS.glob("*.json"))
 
-values = st.recursive(st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3), max_leaves=5)
+values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8), lambda inner: st.lists(inner, max_size=3), max_leaves=5
+)
 sides = st.just(ABSENT) | values
 changes = st.builds(
     FieldChange, path=st.text("abc._[]'=", min_size=1, max_size=8), action=st.sampled_from(list(Action)), old=sides, new=sides, remote=sides
@@ -33,7 +35,9 @@ entries = st.builds(
     changes=st.lists(changes, max_size=4, unique_by=lambda change: change.path).map(tuple),
     new_state=st.dictionaries(st.text("xyz", min_size=1, max_size=3), values, max_size=3),
 )
-plans = st.builds(Plan, version=st.just(2), cli_version=st.just("1.13.0"), entries=st.lists(entries, max_size=5, unique_by=lambda e: e.key).map(tuple))
+plans = st.builds(
+    Plan, version=st.just(2), cli_version=st.just("1.13.0"), entries=st.lists(entries, max_size=5, unique_by=lambda e: e.key).map(tuple)
+)
 
 
 def load(name: str) -> dict[str, Any]:
@@ -186,7 +190,10 @@ def test_a_reference_to_a_secret_is_shown() -> None:
     assert is_secret("spark_env_vars.API_TOKEN", "abc")
     assert not is_secret("name", "abc")
     nested = {"spark_env_vars": {"DB_PASSWORD": "p", "HOME": "h"}, "list": [{"api_key": "k"}]}
-    assert hide_secrets("cluster", nested) == {"spark_env_vars": {"DB_PASSWORD": "(masked)", "HOME": "h"}, "list": [{"api_key": "(masked)"}]}
+    assert hide_secrets("cluster", nested) == {
+        "spark_env_vars": {"DB_PASSWORD": "(masked)", "HOME": "h"},
+        "list": [{"api_key": "(masked)"}],
+    }
 
 
 def test_the_plan_travels_as_a_file(tmp_path: Path) -> None:

@@ -118,7 +118,7 @@ def test_a_foreign_comment_with_the_marker_is_left_alone(world: World, pull: int
     forged = f"{marker('ci/.')}\nall is well"
     world.github.comment(REPOSITORY, pull, "developer", forged)
     assert sticky_comment(world.api(), pull, "ci/.", "the truth").action == "created"
-    assert [each.body for each in world.github.comments(REPOSITORY, pull)][0] == forged
+    assert world.github.comments(REPOSITORY, pull)[0].body == forged
 
 
 def test_the_comment_is_found_behind_a_hundred_others(world: World, pull: int) -> None:

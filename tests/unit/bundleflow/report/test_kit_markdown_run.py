@@ -10,8 +10,21 @@ from bundleflow.report.markdown_run import graph, run_markdown
 from bundleflow.report.terminal import run_text
 
 TASKS = (
-    TaskRecord("prepare", 11, "notebook", "TERMINATED", "SUCCESS", start_ms=1_000, end_ms=3_000, output="done", url="http://127.0.0.1/t/11"),
-    TaskRecord("train", 12, "notebook", "TERMINATED", "FAILED", start_ms=3_000, end_ms=4_000, depends_on=("prepare",), error="boom", trace="T\nboom"),
+    TaskRecord(
+        "prepare", 11, "notebook", "TERMINATED", "SUCCESS", start_ms=1_000, end_ms=3_000, output="done", url="http://127.0.0.1/t/11"
+    ),
+    TaskRecord(
+        "train",
+        12,
+        "notebook",
+        "TERMINATED",
+        "FAILED",
+        start_ms=3_000,
+        end_ms=4_000,
+        depends_on=("prepare",),
+        error="boom",
+        trace="T\nboom",
+    ),
 )
 RUN = RunRecord(
     9, 4, "iris", "model_training", "http://127.0.0.1/r/9", "TERMINATED", "FAILED", "a task failed", start_ms=1_000, end_ms=4_000,

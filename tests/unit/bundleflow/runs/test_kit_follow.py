@@ -1,0 +1,168 @@
+"""Following a run: lines for changes, outputs before the verdict, cancelling, time limit, results that fail."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from bundleflow.adapters.workspace import Workspace
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.runs.follow import FollowOptions, RunDetachedError, check_result, follow, idempotency_token
+from bundleflow.runs.resolve import job_id
+from bundleflow.runs.start import RunRequest, start_and_follow
+
+FAST = FollowOptions(poll_s=0.01, poll_max_s=0.02, time_limit_s=5)
+
+
+def state(life: str, result: str = "", *tasks: TaskRecord) -> RunRecord:
+    return RunRecord(7, 3, "iris", life_cycle_state=life, result_state=result, tasks=tasks, url="http://127.0.0.1/7")
+
+
+def task(key: str, life: str, result: str = "", **more: Any) -> TaskRecord:
+    return TaskRecord(key, run_id=hash(key) % 1000, life_cycle_state=life, result_state=result, start_ms=1000, end_ms=2000, **more)
+
+
+class ScriptedWorkspace(Workspace):
+    """A workspace whose runs go through given states; the last one stays."""
+
+    def __init__(self, *states: RunRecord, on_read: Callable[[int], None] = lambda _: None) -> None:
+        super().__init__({})
+        self.__dict__.update(states=list(states), calls=[], on_read=on_read)
+
+    states: list[RunRecord]
+    calls: list[str]
+    on_read: Callable[[int], None]
+
+    def run_now(self, job_id: int, *, token: str, parameters: Any) -> int:
+        self.calls.append(f"run-now {job_id} {token} {dict(parameters)}")
+        return 7
+
+    def run(self, run_id: int, key: str = "") -> RunRecord:
+        self.calls.append("get")
+        self.on_read(len(self.calls))
+        now = self.states.pop(0) if len(self.states) > 1 else self.states[0]
+        return replace(now, key=key)
+
+    def task_output(self, task: TaskRecord) -> TaskRecord:
+        self.calls.append(f"output {task.key}")
+        return replace(task, output=f"output of {task.key}")
+
+    def cancel(self, run_id: int) -> None:
+        self.calls.append(f"cancel {run_id}")
+        self.states[:] = [state("TERMINATED", "CANCELED")]
+
+
+def test_each_change_is_one_line() -> None:
+    lines: list[str] = []
+    workspace = ScriptedWorkspace(
+        state("PENDING", "", task("a", "PENDING")),
+        state("RUNNING", "", task("a", "RUNNING")),
+        state("RUNNING", "", task("a", "RUNNING")),
+        state("TERMINATED", "SUCCESS", task("a", "TERMINATED", "SUCCESS")),
+    )
+    run = follow(workspace, 7, key="train", options=FAST, tell=lines.append)
+    assert [re.sub(r"^\[.*?\] ", "", line) for line in lines] == [
+        "a: PENDING", "run 7: PENDING", "a: RUNNING", "run 7: RUNNING", "a: SUCCESS (1.0 s)", "run 7: SUCCESS",
+    ]  # fmt: skip
+    assert run.succeeded
+    assert run.tasks[0].output == "output of a"
+
+
+def test_outputs_of_failed_tasks_are_read_first_and_not_of_all() -> None:
+    many = [task(f"t{number}", "TERMINATED", "SUCCESS") for number in range(200)]
+    workspace = ScriptedWorkspace(state("TERMINATED", "FAILED", *many, task("bad", "TERMINATED", "FAILED")))
+    follow(workspace, 7, key="", options=FAST, tell=lambda _: None)
+    outputs = [call for call in workspace.calls if call.startswith("output")]
+    assert len(outputs) == 50
+    assert "output bad" in outputs
+
+
+def test_the_time_limit_leaves_the_run_alone() -> None:
+    workspace = ScriptedWorkspace(state("RUNNING"))
+    with pytest.raises(RunDetachedError) as caught:
+        follow(workspace, 7, key="", options=replace(FAST, time_limit_s=0.1), tell=lambda _: None)
+    assert caught.value.reason is FailureReason.RUN_TIMEOUT
+    assert "bundleflow run watch 7" in caught.value.fix
+    assert "cancel 7" not in workspace.calls
+
+
+def test_a_stopped_job_cancels_the_run_that_it_started() -> None:
+    def stop(calls: int) -> None:
+        if calls == 3:
+            raise KeyboardInterrupt
+
+    workspace = ScriptedWorkspace(state("RUNNING"), on_read=stop)
+    started: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        start_and_follow(workspace, RunRequest(3, "t" * 64, "train"), options=FAST, tell=lambda _: None, started=started.append)
+    assert started == [7]
+    assert "cancel 7" in workspace.calls
+
+
+def test_the_start_carries_token_and_parameters() -> None:
+    workspace = ScriptedWorkspace(state("TERMINATED", "SUCCESS"))
+    start_and_follow(workspace, RunRequest(3, "tok", "train", {"a": "1"}), options=FAST, tell=lambda _: None, started=lambda _: None)
+    assert workspace.calls[0] == "run-now 3 tok {'a': '1'}"
+
+
+@pytest.mark.parametrize(
+    ("result", "reason"),
+    [
+        ("FAILED", FailureReason.RUN_FAILED),
+        ("SUCCESS_WITH_FAILURES", FailureReason.RUN_FAILED),
+        ("UPSTREAM_FAILED", FailureReason.RUN_FAILED),
+        ("MAXIMUM_CONCURRENT_RUNS_REACHED", FailureReason.RUN_FAILED),
+        ("TIMEDOUT", FailureReason.RUN_TIMEOUT),
+        ("CANCELED", FailureReason.RUN_CANCELED),
+        ("", FailureReason.RUN_FAILED),
+    ],
+)
+def test_every_result_but_success_fails(result: str, reason: FailureReason) -> None:
+    run = state("TERMINATED", result, task("a", "TERMINATED", result or "FAILED", error="boom\nline"))
+    with pytest.raises(BundleflowError) as caught:
+        check_result(run, FAST)
+    assert caught.value.reason is reason
+    assert "boom" in caught.value.details
+    check_result(run, replace(FAST, accept=frozenset({result})) if result else replace(FAST, accept=frozenset({""})))
+
+
+def test_success_passes() -> None:
+    check_result(state("TERMINATED", "SUCCESS"), FAST)
+
+
+def test_the_token_is_the_same_for_the_same_parts_only() -> None:
+    tokens = {
+        idempotency_token("team/iris", 1, 1, "prod", 5),
+        idempotency_token("team/iris", 1, 2, "prod", 5),
+        idempotency_token("team/iri", "s1"),
+    }
+    assert len(tokens) == 3
+    assert idempotency_token("a", 1) == idempotency_token("a", "1")
+    assert all(len(token) == 64 for token in tokens)
+
+
+def test_options_come_from_the_environment() -> None:
+    options = FollowOptions.from_env({"BUNDLEFLOW_POLL_SECONDS": "0.2", "BUNDLEFLOW_RUN_TIME_LIMIT_SECONDS": "60"})
+    assert (options.poll_s, options.poll_max_s, options.time_limit_s) == (0.2, 2.0, 60.0)
+    assert FollowOptions.from_env({}) == FollowOptions()
+    for bad in ("0", "-1", "soon"):
+        with pytest.raises(BundleflowError, match="BUNDLEFLOW_POLL_SECONDS") as caught:
+            FollowOptions.from_env({"BUNDLEFLOW_POLL_SECONDS": bad})
+        assert caught.value.exit_code is ExitCode.USAGE
+
+
+def test_a_job_is_found_by_its_key() -> None:
+    summary = {"resources": {"jobs": {"model_training": {"id": "42"}, "later": {}}}}
+    assert job_id(summary, "model_training", "dev") == 42
+    with pytest.raises(BundleflowError, match="no job `model_trainin`") as caught:
+        job_id(summary, "model_trainin", "dev")
+    assert caught.value.fix == "Did you mean `model_training`?"
+    with pytest.raises(BundleflowError, match="not deployed"):
+        job_id(summary, "later", "dev")
+    with pytest.raises(BundleflowError, match="no job"):
+        job_id({}, "x", "dev")

@@ -1,0 +1,208 @@
+"""bundleflow.yml: what it means, and errors that name place, key, suggestion and fix."""
+
+from __future__ import annotations
+
+import json
+import string
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
+
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.flow import DEFAULT_PROTECTED, SCHEMA_FILE, Flow, check_flow, is_branch_name, load_flow, load_schema
+from bundleflow.records.schema_problems import did_you_mean
+
+STORY = """\
+version: 1
+bundles: ["."]
+stages:
+  dev:     {target: dev, environment: dev}
+  test:    {target: test, environment: test, per-pull-request: true, run: [model_training]}
+  staging: {target: staging, environment: staging, run: [model_training], then-propose: release}
+  prod:    {target: prod, plan-environment: production-plan, environment: production, requires: staging, run: [model_training]}
+tests: {unit: {path: tests, requirements: tests/requirements.txt}}
+policy:
+  protect: [registered_models]
+models:
+  classifier: {gate: gates/iris.yml, endpoint: iris}
+"""
+LEAST = "version: 1\nstages: {dev: {target: dev, environment: dev}}\n"
+
+
+def flow_of(text: str, folder: Path) -> Flow:
+    file = folder / "bundleflow.yml"
+    file.write_text(text)
+    return load_flow(file)
+
+
+def error_of(text: str, folder: Path) -> BundleflowError:
+    with pytest.raises(BundleflowError) as caught:
+        flow_of(text, folder)
+    assert caught.value.reason is FailureReason.FLOW_INVALID
+    assert caught.value.exit_code is ExitCode.USAGE
+    return caught.value
+
+
+def test_everything_is_read(tmp_path: Path) -> None:
+    flow = flow_of(STORY, tmp_path)
+    assert list(flow.stages) == ["dev", "test", "staging", "prod"]
+    prod = flow.stage("prod")
+    assert (prod.target, prod.environment, prod.plan_environment, prod.requires) == ("prod", "production", "production-plan", "staging")
+    assert flow.stage("test").per_pull_request
+    assert flow.stage("staging").run == ("model_training",)
+    assert flow.stage("staging").then_propose == "release"
+    assert (flow.unit_tests.path, flow.unit_tests.requirements) == ("tests", "tests/requirements.txt")
+    assert flow.policy.protect == ("registered_models",)
+    assert (flow.models["classifier"].endpoint, flow.models["classifier"].promoter) == ("iris", "github")
+
+
+def test_defaults_are_those_of_the_schema(tmp_path: Path) -> None:
+    flow = flow_of(LEAST, tmp_path)
+    properties = load_schema()["properties"]
+    assert list(flow.bundles) == properties["bundles"]["default"]
+    assert list(flow.policy.protect) == list(DEFAULT_PROTECTED) == properties["policy"]["properties"]["protect"]["default"]
+    assert flow.unit_tests.path == load_schema()["$defs"]["unit-tests"]["properties"]["path"]["default"]
+    assert flow.unit_tests.requirements is None
+    stage = flow.stage("dev")
+    assert (stage.run, stage.per_pull_request, stage.requires, stage.then_propose, stage.plan_environment) == ((), False, None, None, None)
+    assert dict(flow.models) == {}
+
+
+def test_schema_is_one_and_describes_every_key_with_its_default() -> None:
+    schema = json.loads(SCHEMA_FILE.read_text())
+    Draft202012Validator.check_schema(schema)
+
+    def walk(node: object, where: str) -> None:
+        if isinstance(node, dict):
+            for name, each in node.get("properties", {}).items():
+                if "$ref" not in each:
+                    assert len(each.get("description", "")) > 20, f"{where}.{name}"
+                    required = name in node.get("required", [])
+                    assert required or "default" in each or "Left out" in each["description"], f"{where}.{name} tells no default"
+                walk(each, f"{where}.{name}")
+            for name, each in node.get("$defs", {}).items():
+                walk(each, name)
+
+    walk(schema, "")
+
+
+@pytest.mark.parametrize(
+    ("text", "place", "cause", "fix"),
+    [
+        (LEAST.replace("environment", "enviroment"), "2:29", "unknown key `enviroment` in `stages.dev`", "Did you mean `environment`?"),
+        (LEAST.replace("stages", "stage"), "2:1", "unknown key `stage`", "Did you mean `stages`?"),
+        (LEAST + "colour: red\n", "3:1", "unknown key `colour`", "Known keys here: `version`"),
+        ("version: 1\nstages: {dev: {target: dev}}\n", "2:10", "key `environment` is missing in `stages.dev`", "Add `environment:`"),
+        (LEAST.replace("environment: dev", 'environment: " "'), "2:29", "is empty", "GitHub environment"),
+        (LEAST.replace("version: 1", "version: 2"), "1:1", "`version` must be 1, not 2", "format"),
+        (LEAST.replace("target: dev", "target: 3"), "2:16", "must be a text, not 3", "Key under `targets:`"),
+        (LEAST.replace("dev}", "dev, per-pull-request: maybe}"), "2:45", "must be `true` or `false`", "own"),
+        (LEAST.replace("dev}", "dev, run: training}"), "2:45", "must be a list", "Jobs"),
+        (LEAST + "models: {m: {gate: g.yml, promoter: githb}}\n", "3:27", "must be one of `github`, `workspace`", "Did you mean `github`?"),
+        (LEAST + "stages: {}\n", "3:1", "key `stages` is given twice (first in line 2)", "Keep one"),
+        ("version: 1\nstages: {dev: [}\n", "2:16", "did not find expected node content", "Check the indentation"),
+        ("", "1:1", "the file is empty", "Give at least"),
+        ("- a\n", "1:1", "the file must be a mapping", "Maps the stages"),
+        ("version: 1\nstages: {}\n", "2:1", "`stages` is empty", "The stages"),
+        ("version: 1\nstages: {a b: {target: t, environment: e}}\n", "2:10", "`a b` cannot be a name in `stages`", "Use letters"),
+        ("version: 1\nstages: {a: {target: t, environment: e, run: [j, j]}}\n", "2:41", "names the same thing twice", "Jobs"),
+        ("a: &a [*a]\n", "1:", "", ""),
+        ("version: !!python/object:os.system {}\nstages: {}\n", "1:10", "could not determine a constructor", ""),
+    ],
+)
+def test_error_names_place_key_and_fix(text: str, place: str, cause: str, fix: str, tmp_path: Path) -> None:
+    error = error_of(text, tmp_path)
+    assert f"bundleflow.yml:{place}" in error.cause
+    assert cause in error.cause
+    assert fix in error.fix
+
+
+@pytest.mark.parametrize(
+    ("stages", "cause", "fix"),
+    [
+        ("staging: {T}\n  prod: {T, requires: stagin}", "requires stage `stagin`, which does not exist", "Did you mean `staging`?"),
+        ("a: {T, requires: b}\n  b: {T, requires: a}", "stage `a` requires itself (by way of `b`)", "circle"),
+        ("a: {T, requires: a}", "stage `a` requires itself", "circle"),
+        ("a: {T, per-pull-request: true}\n  b: {T, requires: a}", "leaves no evidence", "Require a stage that a push deploys"),
+        ("a: {target: t, environment: Prod, plan-environment: prod}", "plans in the environment that it deploys in", "of its own"),
+        ("a: {T, then-propose: 'a..b'}", "cannot be the name of a branch", "release"),
+    ],
+)
+def test_contradictions_are_named(stages: str, cause: str, fix: str, tmp_path: Path) -> None:
+    error = error_of(f"version: 1\nstages:\n  {stages}\n".replace("T", "target: t, environment: e"), tmp_path)
+    assert cause in error.cause
+    assert fix in error.fix
+
+
+def test_all_problems_are_told_and_a_misspelt_key_is_one(tmp_path: Path) -> None:
+    error = error_of("version: 2\nstages: {dev: {targt: dev, environment: dev}}\npolcy: {}\n", tmp_path)
+    assert error.cause.count("version") == 1
+    assert len(error.details.splitlines()) == 2
+    assert "Did you mean `target`?" in error.details
+    assert "Did you mean `policy`?" in error.details
+
+
+def test_missing_and_unreadable_files(tmp_path: Path) -> None:
+    with pytest.raises(BundleflowError, match="There is no flow file"):
+        load_flow(tmp_path / "bundleflow.yml")
+    with pytest.raises(BundleflowError, match="cannot be read"):
+        load_flow(tmp_path)
+    (tmp_path / "latin").write_bytes(b"version: 1 # caf\xe9\n")
+    with pytest.raises(BundleflowError, match="cannot be read"):
+        load_flow(tmp_path / "latin")
+
+
+def test_unknown_stage_is_a_mismatch_with_a_suggestion(tmp_path: Path) -> None:
+    flow = flow_of(STORY, tmp_path)
+    with pytest.raises(BundleflowError, match="has no stage `stagin`") as caught:
+        flow.stage("stagin")
+    assert caught.value.reason is FailureReason.FLOW_MISMATCH
+    assert caught.value.fix == "Did you mean `staging`?"
+    with pytest.raises(BundleflowError, match="No stage was given"):
+        flow.stage("")
+
+
+def test_aliases_cannot_blow_up(tmp_path: Path) -> None:
+    lines = ["a0: &a0 [x, x, x, x, x, x, x, x, x, x]"]
+    lines += [f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]" for n in range(1, 9)]
+    error = error_of("\n".join(lines), tmp_path)
+    assert "spreads out" in error.cause
+
+
+def test_aliases_and_merge_keys_work(tmp_path: Path) -> None:
+    flow = flow_of("version: 1\nstages:\n  a: &a {target: t, environment: e, run: [j]}\n  b: {<<: *a, target: u}\n", tmp_path)
+    assert flow.stage("b").run == ("j",)
+    assert flow.stage("b").target == "u"
+
+
+@given(st.text(alphabet=string.printable, max_size=60))
+def test_any_text_is_a_flow_or_a_clear_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+    file = tmp_path_factory.getbasetemp() / "any.yml"
+    file.write_text(text)
+    try:
+        source, problems = check_flow(file)
+        assert problems or "stages" in source.data
+    except BundleflowError as error:
+        assert error.reason is FailureReason.FLOW_INVALID
+
+
+@pytest.mark.parametrize("name", ["release", "release/1.0", "a-b", "ümlaut"])
+def test_branch_names(name: str) -> None:
+    assert is_branch_name(name)
+
+
+@pytest.mark.parametrize(
+    "name", ["", "@", "-a", "a b", "a..b", "a~1", "a^", "a:b", "a//b", "/a", "a/", "a.lock", ".a", "a/.b", "a@{1", "a\\b", "a*"]
+)
+def test_names_that_git_refuses(name: str) -> None:
+    assert not is_branch_name(name)
+
+
+def test_suggestions_see_through_underscores_and_capitals() -> None:
+    assert did_you_mean("then_propose", ["then-propose", "target"]) == "Did you mean `then-propose`?"
+    assert did_you_mean("Target", ["then-propose", "target"]) == "Did you mean `target`?"
+    assert did_you_mean("registered-models", ["registered_models"]) == "Did you mean `registered_models`?"
+    assert did_you_mean("zzz", ["target"]) == ""
