@@ -13,6 +13,9 @@ NODE_LIMIT = 200_000
 """How many values one document may hold once its aliases are spread out (a "billion laughs" ends here)."""
 
 
+_PLAIN = ("tag:yaml.org,2002:map", "tag:yaml.org,2002:seq")
+
+
 @dataclass(frozen=True, order=True)
 class Position:
     """A place in a text file; line and column count from 1."""
@@ -125,6 +128,8 @@ class _Reader:
             raise YamlError(YamlProblem(position, "an alias that contains itself", "Write the value out."))
         self.source.values[path] = position
         inner = open_nodes | {id(node)}
+        if not isinstance(node, yaml.ScalarNode) and node.tag not in _PLAIN:
+            return self.loader.construct_object(node, deep=True)  # refuses a tag that is not YAML's own
         if isinstance(node, yaml.SequenceNode):
             return [self.value(item, (*path, index), inner) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):

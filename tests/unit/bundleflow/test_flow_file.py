@@ -99,8 +99,8 @@ def test_schema_is_one_and_describes_every_key_with_its_default() -> None:
         (LEAST.replace("environment: dev", 'environment: " "'), "2:29", "is empty", "GitHub environment"),
         (LEAST.replace("version: 1", "version: 2"), "1:1", "`version` must be 1, not 2", "format"),
         (LEAST.replace("target: dev", "target: 3"), "2:16", "must be a text, not 3", "Key under `targets:`"),
-        (LEAST.replace("dev}", "dev, per-pull-request: maybe}"), "2:45", "must be `true` or `false`", "own"),
-        (LEAST.replace("dev}", "dev, run: training}"), "2:45", "must be a list", "Jobs"),
+        (LEAST.replace("dev}", "dev, per-pull-request: maybe}"), "2:47", "must be `true` or `false`", "own"),
+        (LEAST.replace("dev}", "dev, run: training}"), "2:47", "must be a list", "Jobs"),
         (LEAST + "models: {m: {gate: g.yml, promoter: githb}}\n", "3:27", "must be one of `github`, `workspace`", "Did you mean `github`?"),
         (LEAST + "stages: {}\n", "3:1", "key `stages` is given twice (first in line 2)", "Keep one"),
         ("version: 1\nstages: {dev: [}\n", "2:16", "did not find expected node content", "Check the indentation"),
@@ -179,14 +179,11 @@ def test_aliases_and_merge_keys_work(tmp_path: Path) -> None:
 
 
 @given(st.text(alphabet=string.printable, max_size=60))
-def test_any_text_is_a_flow_or_a_clear_error(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
+def test_any_text_is_a_flow_or_has_problems(tmp_path_factory: pytest.TempPathFactory, text: str) -> None:
     file = tmp_path_factory.getbasetemp() / "any.yml"
     file.write_text(text)
-    try:
-        source, problems = check_flow(file)
-        assert problems or "stages" in source.data
-    except BundleflowError as error:
-        assert error.reason is FailureReason.FLOW_INVALID
+    source, problems = check_flow(file)
+    assert problems or "stages" in source.data
 
 
 @pytest.mark.parametrize("name", ["release", "release/1.0", "a-b", "ümlaut"])
