@@ -64,6 +64,7 @@ class ForkServer:
             for module in modules:
                 preload.load(module)
                 self._turn(0)
+            preload.prime(stage)
             self.stages.add(stage)
             self._start_waiting()
         gc.collect()

@@ -102,7 +102,7 @@ class Lineage:
         parts = split_name(name)
         if len(parts) == 1 and parts[0].lower() in self._views:
             return
-        if parts and parts[0].lower() in TEMPORARY or not parts:
+        if (parts and parts[0].lower() in TEMPORARY) or not parts:
             return
         self._reads.setdefault(self._complete(parts))
 

@@ -32,6 +32,7 @@ def serve(payload: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> 
         """Writes no line per request, and keeps connections open."""
 
         protocol_version = "HTTP/1.1"
+        disable_nagle_algorithm = True
 
         def log_request(self, code: int | str = "-", size: int | str = "-") -> None:
             """Say nothing: the workspace logs every request already."""

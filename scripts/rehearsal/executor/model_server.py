@@ -21,7 +21,7 @@ def serve(_: dict[str, Any], report: Callable[[dict[str, Any]], None]) -> int:
     """
     import uvicorn
 
-    listener = socket.socket()
+    listener = socket.socket(proto=socket.IPPROTO_TCP)  # asyncio switches Nagle's algorithm off only where the protocol is named
     listener.bind(("127.0.0.1", 0))
     listener.listen(LISTEN_BACKLOG)
     report({"event": "ready", "url": f"http://127.0.0.1:{listener.getsockname()[1]}"})
@@ -64,9 +64,13 @@ class Models:
             async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
                 found = self._apps.get(f"{scope['path_params']['model']}/{scope['path_params']['version']}")
                 if found is None:
-                    await JSONResponse({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "The model is not loaded."}, 404)(scope, receive, send)
+                    await JSONResponse({"error_code": "RESOURCE_DOES_NOT_EXIST", "message": "The model is not loaded."}, 404)(
+                        scope, receive, send
+                    )
                     return
-                await found({**scope, "path": "/invocations", "raw_path": b"/invocations", "root_path": "", "path_params": {}}, receive, send)
+                await found(
+                    {**scope, "path": "/invocations", "raw_path": b"/invocations", "root_path": "", "path_params": {}}, receive, send
+                )
 
         routes = [
             Route("/load/{model}/{version}", load, methods=["POST"]),

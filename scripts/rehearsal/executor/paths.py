@@ -9,7 +9,9 @@ from pathlib import Path
 
 # Top folder on Databricks -> folder below the workspace's data.
 ROOTS = {"/Workspace": "workspace", "/Repos": "workspace/Repos", "/Volumes": "volumes", "/dbfs": "dbfs"}
-IN_SQL = re.compile(r"(?P<quote>['\"`])(?P<path>(?:dbfs:|file:)?/(?:Workspace|Volumes|dbfs|Repos|FileStore|tmp|mnt)(?:/[^'\"`\n]*)?)(?P=quote)")
+IN_SQL = re.compile(
+    r"(?P<quote>['\"`])(?P<path>(?:dbfs:|file:)?/(?:Workspace|Volumes|dbfs|Repos|FileStore|tmp|mnt)(?:/[^'\"`\n]*)?)(?P=quote)"
+)
 
 
 class PathMap:

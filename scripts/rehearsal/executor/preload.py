@@ -40,6 +40,16 @@ TASKS = (
 )
 
 
+def prime(stage: str) -> None:
+    """Do once what every task would otherwise do again: MLflow reads the metadata of all installed packages (0.3 s)."""
+    if stage != "base" or "mlflow.models" not in sys.modules:
+        return
+    from mlflow.utils import requirements_utils
+
+    requirements_utils._init_modules_to_packages_map()
+    requirements_utils._init_packages_to_modules_map()
+
+
 def stages(libraries: str) -> list[tuple[str, tuple[str, ...]]]:
     """Return the names of the stages and their modules, for `light` (nothing to load) or `full`."""
     if libraries == "light":

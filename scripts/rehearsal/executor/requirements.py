@@ -17,7 +17,19 @@ from rehearsal.executor.paths import PathMap
 
 IGNORED_OPTIONS = ("-U", "--upgrade", "-q", "--quiet", "-qq", "-qqq", "--no-cache-dir", "--force-reinstall", "--no-deps", "--user", "--pre",
                    "--disable-pip-version-check", "--no-warn-script-location", "-y", "--yes", "-v", "-I", "--ignore-installed")  # fmt: skip
-OPTIONS_WITH_VALUE = ("--index-url", "-i", "--extra-index-url", "--find-links", "-f", "--trusted-host", "--target", "-t", "--timeout", "-c", "--constraint")
+OPTIONS_WITH_VALUE = (
+    "--index-url",
+    "-i",
+    "--extra-index-url",
+    "--find-links",
+    "-f",
+    "--trusted-host",
+    "--target",
+    "-t",
+    "--timeout",
+    "-c",
+    "--constraint",
+)
 
 
 class RequirementError(ValueError):

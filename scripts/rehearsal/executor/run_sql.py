@@ -42,7 +42,11 @@ def run_sql(environment: TaskEnvironment) -> None:
         if frame.columns:
             show(frame)
     environment.output["sql_output"] = {
-        "query_output": {"query_text": text, "warehouse_id": spec.options.get("warehouse_id", ""), "sql_statements": [{"lookup_key": str(n)} for n, _ in enumerate(parts)]}
+        "query_output": {
+            "query_text": text,
+            "warehouse_id": spec.options.get("warehouse_id", ""),
+            "sql_statements": [{"lookup_key": str(n)} for n, _ in enumerate(parts)],
+        }
     }
     if frame is not None and frame.columns:
         rows = [row.asDict(recursive=True) for row in frame.limit(FIRST_ROWS).collect()]
@@ -52,5 +56,7 @@ def run_sql(environment: TaskEnvironment) -> None:
 
 def _parameter(name: str, parameters: dict[str, str]) -> str:
     if name not in parameters:
-        raise TaskRefused(f"The SQL file uses the parameter {name}, which the task does not give; it gives {', '.join(sorted(parameters)) or 'none'}.")
+        raise TaskRefused(
+            f"The SQL file uses the parameter {name}, which the task does not give; it gives {', '.join(sorted(parameters)) or 'none'}."
+        )
     return parameters[name]

@@ -118,7 +118,9 @@ class SqlShim:
             details["table_constraints"] = [*details.get("table_constraints", []), constraint]
             self._say(f"{name}: {rest} is recorded in the catalog, not enforced (on Databricks a key is not enforced either).")
             return self._empty()
-        dropped = re.fullmatch(r"DROP\s+(?:CONSTRAINT\s+(?:IF\s+EXISTS\s+)?(?P<c>\S+)|PRIMARY\s+KEY.*|FOREIGN\s+KEY.*).*", rest, re.I | re.S)
+        dropped = re.fullmatch(
+            r"DROP\s+(?:CONSTRAINT\s+(?:IF\s+EXISTS\s+)?(?P<c>\S+)|PRIMARY\s+KEY.*|FOREIGN\s+KEY.*).*", rest, re.I | re.S
+        )
         if dropped:
             return self._drop_constraint(name, dropped["c"])
         not_null = re.fullmatch(r"(?:ALTER|CHANGE)\s+(?:COLUMN\s+)?(?P<column>\S+)\s+(?P<verb>SET|DROP)\s+NOT\s+NULL", rest, re.I)
@@ -135,7 +137,7 @@ class SqlShim:
         kept = []
         for entry in details.get("table_constraints", []):
             key = next(iter(entry.values()))
-            if constraint is None and "primary_key_constraint" in entry or constraint and key.get("name") == constraint.strip("`"):
+            if (constraint is None and "primary_key_constraint" in entry) or (constraint and key.get("name") == constraint.strip("`")):
                 continue
             kept.append(entry)
         if constraint and len(kept) == len(details.get("table_constraints", [])):
@@ -168,7 +170,9 @@ class SqlShim:
             self.task.environment.publish(full)
         privileges = [" ".join(part.split()).upper().replace(" ", "_") for part in match["what"].split(",")]
         change = {"principal": match["who"].strip().strip("`'\""), ("add" if match["verb"].upper() == "GRANT" else "remove"): privileges}
-        WorkspaceClient(self.task.environment.spec).patch(f"/api/2.1/unity-catalog/permissions/{kind.lower()}/{full}", {"changes": [change]})
+        WorkspaceClient(self.task.environment.spec).patch(
+            f"/api/2.1/unity-catalog/permissions/{kind.lower()}/{full}", {"changes": [change]}
+        )
         self._say(f"{match['verb'].upper()} on {full} is recorded in the catalog, not enforced.")
         return self._empty()
 
@@ -176,7 +180,9 @@ class SqlShim:
         name = split_name(match["name"])[0]
         if name in self.task.environment.spec.catalogs and re.search(r"IF\s+NOT\s+EXISTS", text, re.I):
             return self._empty()
-        raise TaskRefused(f"CREATE CATALOG {name}: a catalog must exist before the task starts; create it by the API or name it in the identities file.")
+        raise TaskRefused(
+            f"CREATE CATALOG {name}: a catalog must exist before the task starts; create it by the API or name it in the identities file."
+        )
 
     def _create_volume(self, match: re.Match[str], _: str) -> Any:
         catalog, schema, name = self._full(match["name"]).split(".")
@@ -220,7 +226,9 @@ class SqlShim:
         columns = [column.strip(" `") for column in order.group(1).split(",")] if order else []
         metrics = table.optimize.z_order(columns) if columns else table.optimize.compact()
         added, removed = metrics.get("numFilesAdded", 0), metrics.get("numFilesRemoved", 0)
-        return self.task.session.createDataFrame([(table.table_uri, added, removed)], "path string, numFilesAdded long, numFilesRemoved long")
+        return self.task.session.createDataFrame(
+            [(table.table_uri, added, removed)], "path string, numFilesAdded long, numFilesRemoved long"
+        )
 
     def _vacuum(self, match: re.Match[str], _: str) -> Any:
         hours = re.search(r"RETAIN\s+([\d.]+)\s+HOURS", match["rest"], re.I)

@@ -11,9 +11,17 @@ CREATE = re.compile(
     r"CREATE\s+(?P<replace>OR\s+REPLACE\s+)?(?:EXTERNAL\s+)?TABLE\s+(?:IF\s+NOT\s+EXISTS\s+)?(?P<name>(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|[\w-]+))*)\s*",
     re.IGNORECASE,
 )
-TABLE_CONSTRAINT = re.compile(r"(?:CONSTRAINT\s+(?P<name>`[^`]+`|\w+)\s+)?(?P<kind>PRIMARY\s+KEY|FOREIGN\s+KEY)\s*\((?P<columns>[^)]*)\)(?P<rest>.*)", re.I | re.S)
-INLINE_KEY = re.compile(r"(?:\s+CONSTRAINT\s+(?P<name>`[^`]+`|\w+))?\s+PRIMARY\s+KEY(?:\s+(?:NOT\s+ENFORCED|RELY|NORELY|DEFERRABLE|INITIALLY\s+DEFERRED))*", re.I)
-INLINE_REFERENCE = re.compile(r"(?:\s+CONSTRAINT\s+(?P<name>`[^`]+`|\w+))?\s+(?:FOREIGN\s+KEY\s+)?REFERENCES\s+(?P<parent>[\w.`]+)(?:\s*\([^)]*\))?(?:\s+(?:NOT\s+ENFORCED|RELY|NORELY))*", re.I)
+TABLE_CONSTRAINT = re.compile(
+    r"(?:CONSTRAINT\s+(?P<name>`[^`]+`|\w+)\s+)?(?P<kind>PRIMARY\s+KEY|FOREIGN\s+KEY)\s*\((?P<columns>[^)]*)\)(?P<rest>.*)", re.I | re.S
+)
+INLINE_KEY = re.compile(
+    r"(?:\s+CONSTRAINT\s+(?P<name>`[^`]+`|\w+))?\s+PRIMARY\s+KEY(?:\s+(?:NOT\s+ENFORCED|RELY|NORELY|DEFERRABLE|INITIALLY\s+DEFERRED))*",
+    re.I,
+)
+INLINE_REFERENCE = re.compile(
+    r"(?:\s+CONSTRAINT\s+(?P<name>`[^`]+`|\w+))?\s+(?:FOREIGN\s+KEY\s+)?REFERENCES\s+(?P<parent>[\w.`]+)(?:\s*\([^)]*\))?(?:\s+(?:NOT\s+ENFORCED|RELY|NORELY))*",
+    re.I,
+)
 CLUSTER = re.compile(r"\bCLUSTER\s+BY\s*(?:\([^)]*\)|AUTO|NONE)", re.I)
 PROPERTIES = re.compile(r"\bTBLPROPERTIES\s*\((?P<body>[^)]*)\)", re.I)
 UNKNOWN_PROPERTIES = ("delta.enablechangedatafeed", "delta.feature.", "delta.autooptimize.", "delta.columnmapping.", "delta.minreaderversion",

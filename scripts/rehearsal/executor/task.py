@@ -102,7 +102,13 @@ def _close(environment: TaskEnvironment, result: TaskResult) -> TaskResult:
     except Exception as error:
         message = f"The tables of this task could not be recorded: {one_line(error)}"
         return environment.result("failed", error=message, trace=traceback.format_exc())
-    data = {**result.to_json(), "notes": environment.notes, "reads": environment.reads(), "writes": environment.writes(), "changes": environment.changes}
+    data = {
+        **result.to_json(),
+        "notes": environment.notes,
+        "reads": environment.reads(),
+        "writes": environment.writes(),
+        "changes": environment.changes,
+    }
     return TaskResult.from_json({**data, "seconds": dict(environment.seconds)})
 
 

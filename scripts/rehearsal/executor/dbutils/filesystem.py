@@ -76,7 +76,7 @@ class FileSystem:
         self._local(path).mkdir(parents=True, exist_ok=True)
         return True
 
-    def put(self, path: str, contents: str, overwrite: bool = False) -> bool:  # noqa: FBT001, FBT002 - Databricks' signature
+    def put(self, path: str, contents: str, overwrite: bool = False) -> bool:
         """Write a text to a file.
 
         Raises:
@@ -95,7 +95,7 @@ class FileSystem:
         with self._local(path).open("rb") as file:
             return file.read(maxBytes).decode("utf-8", "replace")
 
-    def cp(self, source: str, target: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002 - Databricks' signature
+    def cp(self, source: str, target: str, recurse: bool = False) -> bool:
         """Copy a file, or a folder with `recurse`.
 
         Raises:
@@ -112,12 +112,12 @@ class FileSystem:
         shutil.copyfile(origin, copy)
         return True
 
-    def mv(self, source: str, target: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002 - Databricks' signature
+    def mv(self, source: str, target: str, recurse: bool = False) -> bool:
         """Move a file, or a folder with `recurse`."""
         self.cp(source, target, recurse)
         return self.rm(source, recurse)
 
-    def rm(self, path: str, recurse: bool = False) -> bool:  # noqa: FBT001, FBT002 - Databricks' signature
+    def rm(self, path: str, recurse: bool = False) -> bool:
         """Remove a file, or a folder with `recurse`; says whether it was there.
 
         Raises:

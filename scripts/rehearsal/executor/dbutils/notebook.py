@@ -85,7 +85,14 @@ class Context:
     def toJson(self) -> str:  # noqa: N802 - Databricks' name
         """Return the context as JSON."""
         shown = {name: value for name, value in self._values.items() if name != "apiToken"}
-        return json.dumps({"currentRunId": {"id": shown["currentRunId"]}, "tags": self._tags, "extraContext": {"notebook_path": shown["notebookPath"]}, "attributes": shown})
+        return json.dumps(
+            {
+                "currentRunId": {"id": shown["currentRunId"]},
+                "tags": self._tags,
+                "extraContext": {"notebook_path": shown["notebookPath"]},
+                "attributes": shown,
+            }
+        )
 
     safeToJson = toJson  # noqa: N815 - Databricks' name
 

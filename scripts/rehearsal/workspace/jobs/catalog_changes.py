@@ -15,7 +15,8 @@ def known_tables(services: Services) -> dict[str, dict[str, Any]]:
     """Return all tables by full name, with what a Spark session needs to know of them."""
     fields = ("table_type", "data_source_format", "storage_location", "view_definition", "comment", "table_constraints", "properties")
     return {
-        str(table["full_name"]).lower(): {name: table[name] for name in fields if table.get(name)} for table in services.documents.all(TABLES)
+        str(table["full_name"]).lower(): {name: table[name] for name in fields if table.get(name)}
+        for table in services.documents.all(TABLES)
     }
 
 

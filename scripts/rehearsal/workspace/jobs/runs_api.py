@@ -159,7 +159,9 @@ class RunsApi:
         run, task = self._find(run_id)
         if task is None:
             if len(run.tasks) != 1:
-                raise invalid("Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead.")
+                raise invalid(
+                    "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead."
+                )
             task = run.tasks[0]
         return ok(shapes.output(task, run, self.services.url, self.services.workspace_id))
 

@@ -104,9 +104,7 @@ def job_run(run: JobRun, host: str, workspace_id: str) -> dict[str, Any]:
 
 def run_lists(run: JobRun, host: str, workspace_id: str) -> dict[str, list[Any]]:
     """Return the lists of `runs/get` that are paged."""
-    parameters = [
-        {"name": name, "default": default, "value": run.parameters.get(name, default)} for name, default in run.defaults.items()
-    ]
+    parameters = [{"name": name, "default": default, "value": run.parameters.get(name, default)} for name, default in run.defaults.items()]
     parameters += [{"name": name, "value": value} for name, value in run.parameters.items() if name not in run.defaults]
     return {
         "tasks": [task_run(task, run, host, workspace_id) for task in run.tasks],

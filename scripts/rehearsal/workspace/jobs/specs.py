@@ -156,7 +156,9 @@ class SpecMaker:
             elif "jar" in library:
                 jars.append(library["jar"])
             else:
-                raise SpecError(f"The library {library} cannot be had without a network; the local workspace knows whl, pypi, requirements, jar.")
+                raise SpecError(
+                    f"The library {library} cannot be had without a network; the local workspace knows whl, pypi, requirements, jar."
+                )
         key = settings.get("environment_key")
         for environment in run.settings.get("environments") or []:
             if environment.get("environment_key") == key:

@@ -116,7 +116,13 @@ class JobStore:
             limit: At most this many.
             offset: Skip this many.
         """
-        columns = {"job_id": "job_id = ?", "active": "active = ?", "run_type": "run_type = ?", "from_ms": "start_ms >= ?", "to_ms": "start_ms <= ?"}
+        columns = {
+            "job_id": "job_id = ?",
+            "active": "active = ?",
+            "run_type": "run_type = ?",
+            "from_ms": "start_ms >= ?",
+            "to_ms": "start_ms <= ?",
+        }
         given = [(columns[name], value) for name, value in query.items() if value is not None]
         where = " AND ".join(condition for condition, _ in given) or "1"
         rows = self.database.rows(

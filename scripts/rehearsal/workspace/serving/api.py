@@ -10,8 +10,8 @@ from starlette.routing import Route
 
 from rehearsal.workspace.errors import ApiError, does_not_exist, invalid
 from rehearsal.workspace.http import body, ok, required
-from rehearsal.workspace.serving.endpoints import ENDPOINTS, Endpoints, checked_config
 from rehearsal.workspace.services import Services, caller
+from rehearsal.workspace.serving.endpoints import ENDPOINTS, Endpoints, checked_config
 
 CREATE_FIELDS = ("tags", "ai_gateway", "rate_limits", "budget_policy_id", "email_notifications")
 

@@ -32,10 +32,16 @@ def checked_config(config: dict[str, Any]) -> dict[str, Any]:
         ApiError: 400 for routes that do not add up to 100, that name no entity, or entities that are not of the Unity Catalog.
     """
     entities = config.get("served_entities") or config.get("served_models") or []
-    kept: dict[str, Any] = {name: value for name, value in config.items() if name in ("served_entities", "served_models", "traffic_config", "auto_capture_config")}
+    kept: dict[str, Any] = {
+        name: value
+        for name, value in config.items()
+        if name in ("served_entities", "served_models", "traffic_config", "auto_capture_config")
+    }
     for entity in entities:
         if entity.get("external_model") or entity.get("foundation_model"):
-            raise ApiError("FEATURE_DISABLED", "External and foundation models are not imitated by the local workspace: nothing leaves the machine.")
+            raise ApiError(
+                "FEATURE_DISABLED", "External and foundation models are not imitated by the local workspace: nothing leaves the machine."
+            )
         if not (entity.get("entity_name") or entity.get("model_name")):
             raise invalid("Every served entity needs an entity_name.")
     names = [entity_key(entity) for entity in entities]
@@ -146,7 +152,10 @@ class Endpoints:
     @staticmethod
     def _draw(config: dict[str, Any], names: list[str]) -> str:
         routes = (config.get("traffic_config") or {}).get("routes") or []
-        shares = {route.get("served_model_name") or route.get("served_entity_name") or names[0]: int(route.get("traffic_percentage") or 0) for route in routes}
+        shares = {
+            route.get("served_model_name") or route.get("served_entity_name") or names[0]: int(route.get("traffic_percentage") or 0)
+            for route in routes
+        }
         if not shares:
             return names[0]
         return random.choices(list(shares), list(shares.values()))[0]  # noqa: S311 - traffic, not a secret
@@ -170,13 +179,20 @@ class Endpoints:
         url = f"{await self._server()}/load/{entity.get('entity_name')}/{entity.get('entity_version')}"
         response = await (await self._http()).post(url, json=body, timeout=LOAD_SECONDS)
         if response.status_code != 200:
-            message = f"The model {entity.get('entity_name')} version {entity.get('entity_version')} could not be loaded: {response.text[:2000]}"
+            message = (
+                f"The model {entity.get('entity_name')} version {entity.get('entity_version')} could not be loaded: {response.text[:2000]}"
+            )
             self._say(name, key, message)
             raise ApiError("INTERNAL_ERROR", message)
-        self._say(name, key, f"Loaded {entity.get('entity_name')} version {entity.get('entity_version')} in {response.json()['seconds']:.2f} s.")
+        self._say(
+            name, key, f"Loaded {entity.get('entity_name')} version {entity.get('entity_version')} in {response.json()['seconds']:.2f} s."
+        )
 
     def _version_exists(self, entity: dict[str, Any]) -> bool:
-        name, version = str(entity.get("entity_name") or entity.get("model_name")), entity.get("entity_version") or entity.get("model_version")
+        name, version = (
+            str(entity.get("entity_name") or entity.get("model_name")),
+            entity.get("entity_version") or entity.get("model_version"),
+        )
         return self.services.documents.get("model_versions", version_key(name, version)) is not None
 
     async def _server(self) -> str:
