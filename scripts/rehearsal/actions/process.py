@@ -25,7 +25,7 @@ class ActCall:
         empty: An empty folder that act starts in, so that it finds no settings (`.actrc`, `.env`, `.secrets`).
         actor: Login of who caused the event.
         repositories: `owner/name@ref` → folder with its actions and workflows.
-        job_environment: Variables that every step sees.
+        job_environment: Variables that every step sees (nothing secret: they stand on the command line).
         variables: The repository's `vars`, for places that are read before a job starts.
         secrets: The repository's secrets; handed over by environment, never on the command line.
         environment: act's own environment, complete.
@@ -53,8 +53,8 @@ class ActCall:
         out += ["--env-file", nothing, "--secret-file", nothing, "--var-file", nothing, "--input-file", nothing]
         for repository, folder in sorted(self.repositories.items()):
             out += ["--local-repository", f"{repository}={folder}"]
-        for name in sorted(self.job_environment):
-            out += ["--env", name]  # act takes the value from its own environment: nothing of it shows in a process list
+        for name, value in sorted(self.job_environment.items()):
+            out += ["--env", f"{name}={value}"]
         for name, value in sorted(self.variables.items()):
             out += ["--var", f"{name}={value}"]
         for name in sorted(self.secrets):
@@ -74,7 +74,7 @@ class ActProcess:
         self._process = subprocess.Popen(
             call.argv(),
             cwd=call.empty,
-            env={**call.environment, **call.job_environment, **call.secrets},
+            env={**call.environment, **call.secrets},
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -83,10 +83,7 @@ def _job(stage: Stage, run: WorkflowRun, job: JobState, calls: list[result.Works
         permissions=job.permissions,
         steps=[result.StepRecord(step.name, _conclusion(step.conclusion), step.duration_s) for step in log.steps] if log else [],
         summary_markdown="\n".join(log.summaries) if log else "",
-        annotations=[
-            result.Annotation(_level(note.level), note.message, note.title, note.path, note.line)
-            for note in (log.annotations if log else [])
-        ],
+        annotations=[result.Annotation(_level(each.level), each.message, each.title, each.path, each.line) for each in notes],
         outputs=dict(log.outputs) if log else {},
         log_tail="\n".join(log.tail) if log else job.reason,
         workspace_calls=calls,

@@ -129,7 +129,8 @@ class Stage:
 
     def _take_project(self, wishes: Wishes) -> Project:
         started = time.monotonic()
-        root = self.folder / "project"
+        # The folder's name matters: a template takes the project's name from it.
+        root = self.folder / "project" / ((wishes.directory.resolve().name or "project") if wishes.directory else wishes.template)
         if wishes.directory:
             projects.copy_folder(wishes.directory.resolve(), root)
             given, template = str(wishes.directory), ""

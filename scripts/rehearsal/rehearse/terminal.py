@@ -10,9 +10,7 @@ from typing import TextIO
 from rehearsal.rehearse.result import Rehearsal, Scenario, Step
 
 FIRST_LINE = "Rehearsal: nothing leaves this machine. Stand-ins: GitHub, Databricks workspace, Databricks CLI."
-FIRST_LINE_REAL_CLI = (
-    "Rehearsal: nothing leaves this machine. Stand-ins: GitHub, Databricks workspace. The Databricks CLI is the one you named."
-)
+FIRST_LINE_REAL_CLI = "Rehearsal: nothing leaves this machine. Stand-ins: GitHub, Databricks workspace. The CLI is the one you named."
 FIRST_LINE_SPARK = "Rehearsal: nothing leaves this machine but what goes to the Spark cluster you named."
 
 _GREEN, _RED, _DIM, _BOLD = "32", "31", "2", "1"
