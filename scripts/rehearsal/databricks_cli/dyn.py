@@ -127,7 +127,7 @@ def to_plain(node: Node) -> Any:
 def clone(node: Node) -> Node:
     """Return a copy that shares nothing that can change."""
     value = node.value
-    copied: Content = value  # type: ignore[assignment]  # narrowed below
+    copied: Content = value
     if isinstance(value, dict):
         copied = {key: clone(child) for key, child in value.items()}
     elif isinstance(value, list):

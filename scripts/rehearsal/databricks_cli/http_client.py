@@ -162,7 +162,7 @@ class HttpClient:
             try:
                 connection.request(method, self._prefix() + target, body=data, headers=headers)
                 response = connection.getresponse()
-                return response.status, response.headers, response.read()
+                return response.status, dict(response.headers.items()), response.read()
             except (http.client.RemoteDisconnected, ConnectionResetError, BrokenPipeError, http.client.CannotSendRequest):
                 connection.close()  # a connection that the server closed while it was idle is opened anew, once
                 if fresh:
@@ -197,9 +197,9 @@ class HttpClient:
         host = self._url.hostname or ""
         if is_loopback(host):
             return ""
-        from urllib.request import getproxies_environment, proxy_bypass_environment
+        from urllib.request import getproxies, proxy_bypass
 
-        return "" if proxy_bypass_environment(host) else getproxies_environment().get(self._url.scheme, "")
+        return "" if proxy_bypass(host) else getproxies().get(self._url.scheme, "")
 
     def _prefix(self) -> str:
         return self.host if self._url.scheme == "http" and self._proxy() else ""
@@ -220,7 +220,7 @@ def _dump(body: Any) -> bytes | None:
 
 def _retry_after(headers: Mapping[str, str], default: float) -> float:
     try:
-        return min(float(headers.get("Retry-After", "")), 60)
+        return min(float({name.lower(): value for name, value in headers.items()}.get("retry-after", "")), 60)
     except ValueError:
         return default
 

@@ -97,7 +97,8 @@ class Schema:
         if node.value is None:
             return node
         if not isinstance(node.value, dict):
-            return _mismatch("map", node, diagnostics, path)
+            _mismatch("map", node, diagnostics, path)
+            return None
         children: dict[str, Node] = {}
         for key, child in node.value.items():
             if key not in owner.fields:
@@ -114,7 +115,8 @@ class Schema:
         if node.value is None:
             return node
         if not isinstance(node.value, dict):
-            return _mismatch("map", node, diagnostics, path)
+            _mismatch("map", node, diagnostics, path)
+            return None
         checked = {key: self.normalize(child, type_text, diagnostics, (*path, key)) for key, child in node.value.items()}
         return Node({key: child for key, child in checked.items() if child is not None}, node.locations, node.key_location)
 
@@ -122,7 +124,8 @@ class Schema:
         if node.value is None:
             return node
         if not isinstance(node.value, list):
-            return _mismatch("sequence", node, diagnostics, path)
+            _mismatch("sequence", node, diagnostics, path)
+            return None
         checked = [self.normalize(child, type_text, diagnostics, (*path, index)) for index, child in enumerate(node.value)]
         return Node([child for child in checked if child is not None], node.locations, node.key_location)
 
@@ -149,7 +152,8 @@ def _scalar(node: Node, type_text: str, diagnostics: Diagnostics, path: Path) ->
         diagnostics.warn(f"expected a {type_text} value, found null", paths=(format_path(path),), locations=node.locations)
         return None
     if isinstance(value, (dict, list)):
-        return _mismatch(type_text, node, diagnostics, path)
+        _mismatch(type_text, node, diagnostics, path)
+        return None
     converters = {"string": _to_string, "bool": _to_bool, "int": _to_int, "float": _to_float}
     converted, problem = converters[type_text](value)
     if problem:

@@ -169,6 +169,18 @@ OBJECTS: dict[str, dict[str, Any]] = {
         "fields": {"name": "string", "backend_type": "string", "keyvault_metadata": "#Keyvault", "permissions": "[]#Permission"},
         "required": ["name"],
     },
+    "SecretScopeState": {
+        "fields": {
+            "scope": "string",
+            "scope_backend_type": "string",
+            "backend_azure_keyvault": "#Keyvault",
+            "initial_manage_principal": "string",
+        }
+    },
+    "PermissionsState": {"fields": {"object_id": "string", "__embed__": "[]#Permission"}},
+    "SecretAcl": {"fields": {"principal": "string", "permission": "string"}},
+    "SecretPermissionsState": {"fields": {"scope_name": "string", "acls": "[]#SecretAcl"}},
+    "GrantsState": {"fields": {"securable_type": "string", "full_name": "string", "__embed__": "[]#Grant"}},
     "Keyvault": {"fields": {"dns_name": "string", "resource_id": "string"}, "required": ["dns_name", "resource_id"]},
     "Resources": {"fields": {name: "{}#resource." + name for name in SUPPORTED_RESOURCES} | dict.fromkeys(REFUSED_RESOURCES, "any")},
     "Target": {

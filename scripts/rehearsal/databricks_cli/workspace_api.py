@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 from urllib.parse import quote
 
-from rehearsal.databricks_cli.http_client import ApiError, HttpClient
+from rehearsal.databricks_cli.http_client import ApiError, HttpClient, Reply
 
 
 class Workspace:
@@ -23,7 +23,7 @@ class Workspace:
     def me(self) -> dict[str, Any]:
         """Return who is logged in, as SCIM says it; the workspace's id is taken from the answer where it is not known."""
         reply = self.http.request("GET", "/api/2.0/preview/scim/v2/Me")
-        self.workspace_id = self.workspace_id or reply.headers.get("X-Databricks-Org-Id", "")
+        self.workspace_id = self.workspace_id or _header(reply, "x-databricks-org-id")
         return reply.json()
 
     def status(self, path: str, *, export_info: bool = False) -> dict[str, Any] | None:
@@ -78,3 +78,7 @@ class Workspace:
                 raise
             self.mkdirs(path.rsplit("/", 1)[0])
             self.http.request("POST", target, query=query, body=content)
+
+
+def _header(reply: Reply, name: str) -> str:
+    return next((value for key, value in reply.headers.items() if key.lower() == name), "")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 
@@ -46,7 +46,7 @@ def load_file(path: Path) -> Node:
 def load_text(text: str, name: str) -> Node:
     """Read YAML from a text; `name` stands for the file in positions and messages."""
     try:
-        return _Composer(name, yaml.parse(text, Loader)).document()
+        return _Composer(name, cast("Iterator[yaml.Event]", yaml.parse(text, Loader))).document()
     except yaml.MarkedYAMLError as problem:
         raise CommandError(f"failed to load {name}: yaml: {_where(problem)}{problem.problem or 'invalid'}") from problem
     except yaml.YAMLError as problem:
@@ -80,12 +80,14 @@ class _Composer:
         return Node(None, (Location(self.name, 1, 1),))
 
     def _location(self, event: yaml.Event) -> Location:
-        return Location(self.name, event.start_mark.line + 1, event.start_mark.column + 1)
+        mark = event.start_mark
+        return Location(self.name, mark.line + 1, mark.column + 1) if mark is not None else Location(self.name, 1, 1)
 
     def _node(self, event: yaml.Event) -> Node:
+        assert isinstance(event, yaml.NodeEvent)
         if isinstance(event, yaml.AliasEvent):
             if event.anchor not in self.anchors:
-                line = event.start_mark.line + 1
+                line = self._location(event).line
                 raise CommandError(f"failed to load {self.name}: yaml: line {line}: unknown anchor '{event.anchor}' referenced")
             return clone(self.anchors[event.anchor])
         node = Node(None, (self._location(event),), anchored=event.anchor is not None)
@@ -96,7 +98,7 @@ class _Composer:
             while not isinstance(following := next(self.events), yaml.SequenceEndEvent):
                 items.append(self._node(following))
             node.value = items
-        else:
+        elif isinstance(event, yaml.ScalarEvent):
             node.value = _scalar(event)
         if event.anchor is not None:
             self.anchors[event.anchor] = node
@@ -107,7 +109,7 @@ class _Composer:
         own: dict[str, Node] = {}
         while not isinstance(key := next(self.events), yaml.MappingEndEvent):
             if not isinstance(key, yaml.ScalarEvent):
-                line = key.start_mark.line + 1
+                line = self._location(key).line
                 raise CommandError(f"failed to load {self.name}: yaml: line {line}: key is not a scalar")
             child = self._node(next(self.events))
             if key.value == "<<" and key.implicit[0]:
