@@ -79,7 +79,8 @@ class _Server:
         name = f"{request.method} /{request.path_params['path']}"
 
         def refuse(_: Call) -> Answer:
-            raise GitHubError(501, f"{name} is not imitated by this stand-in for GitHub.")
+            # Not a 501, which clients such as PyGithub take for a passing trouble and ask again.
+            raise GitHubError(404, f"Not Found: {name} is not imitated by this stand-in for GitHub.")
 
         return await self._handle(request, Endpoint(request.method, "/{path:path}", refuse, body=None, query=tuple(request.query_params)))
 

@@ -4,17 +4,14 @@ from __future__ import annotations
 
 import argparse
 import os
+import signal
 import tempfile
 import threading
 import time
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
-
-if TYPE_CHECKING:
-    from rehearsal.github.server import Server
 
 EXAMPLES = """\
 examples:
@@ -72,23 +69,28 @@ def _serve(port: int, data: Path, log: Path | None) -> int:
         github.state.open_user = DEFAULT_USER
         github.add_user(DEFAULT_USER)
         server = Server(github, port, log)
-    except OSError as error:
+    except (OSError, OverflowError) as error:
+        what = getattr(error, "filename", None) or f"port {port}"
         raise BundleflowError(
-            f"The imitated GitHub cannot start: {error.strerror or error} ({error.filename or f'port {port}'}).",
+            f"The imitated GitHub cannot start: {getattr(error, 'strerror', None) or error} ({what}).",
             fix="Choose another `--port` (0 finds a free one), `--data` or `--log`.",
             reason=FailureReason.OUTSIDE_TROUBLE,
             exit_code=ExitCode.TROUBLE,
         ) from error
-    print(server.url, flush=True)
-    threading.Thread(target=_stop_with_parent, args=(server,), daemon=True).start()
-    server.run()
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    threading.Thread(target=_stop_with_parent, args=(stop,), daemon=True).start()
+    with server:
+        print(server.url, flush=True)
+        stop.wait()
     save(github.state)
     return ExitCode.OK
 
 
-def _stop_with_parent(server: Server) -> None:
+def _stop_with_parent(stop: threading.Event) -> None:
     """Watch the parent process, and stop the server when it is gone, so that none is left behind."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(PARENT_LOOK_SECONDS)
-    server.uvicorn.should_exit = True
+    stop.set()

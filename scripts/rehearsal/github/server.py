@@ -39,8 +39,8 @@ class Server:
         github.base_url = self.url
         self._log = RequestLog(log)
         config = uvicorn.Config(create_app(github, self._log), log_level="error", lifespan="off", timeout_graceful_shutdown=1)
-        self.uvicorn: uvicorn.Server = uvicorn.Server(config)
-        self._thread = threading.Thread(target=self.uvicorn.run, kwargs={"sockets": [self._socket]}, daemon=True, name="github")
+        self._uvicorn: uvicorn.Server = uvicorn.Server(config)
+        self._thread = threading.Thread(target=self._uvicorn.run, kwargs={"sockets": [self._socket]}, daemon=True, name="github")
 
     def __enter__(self) -> Server:
         self.start()
@@ -53,16 +53,9 @@ class Server:
         """Serve from a thread of its own (the listening socket takes connections already)."""
         self._thread.start()
 
-    def run(self) -> None:
-        """Serve in this thread until SIGTERM or SIGINT."""
-        try:
-            self.uvicorn.run(sockets=[self._socket])
-        finally:
-            self._log.close()
-
     def stop(self) -> None:
         """Stop, and wait until it has."""
-        self.uvicorn.should_exit = True
+        self._uvicorn.should_exit = True
         self._thread.join(START_SECONDS)
         self._socket.close()
         self._log.close()
