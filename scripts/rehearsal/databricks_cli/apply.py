@@ -16,7 +16,7 @@ from rehearsal.databricks_cli.dyn import Path, parse_path
 from rehearsal.databricks_cli.http_client import ApiError
 from rehearsal.databricks_cli.plan import Entry, Plan, is_child, parent_of
 from rehearsal.databricks_cli.planner import in_order, kind_of
-from rehearsal.databricks_cli.references import convert, put, substitute
+from rehearsal.databricks_cli.references import convert, plain_at, put, substitute
 from rehearsal.databricks_cli.schema import load_schema
 from rehearsal.databricks_cli.state import ResourceState
 from rehearsal.databricks_cli.sync_files import PARALLEL
@@ -163,10 +163,10 @@ class Applier:
         if path == ("id",):
             return identity
         for source in (self.configs.get(node), self.values.get(node), self.state.entries.get(node, {}).get("state")):
-            value = _plain_at(source, path)
+            value = plain_at(source, path)
             if value is not ABSENT and not (isinstance(value, str) and "${resources." in value):
                 return value
-        value = _plain_at(kind_of(node).shown(kind_of(node).read(self.http, identity)), path)
+        value = plain_at(kind_of(node).shown(kind_of(node).read(self.http, identity)), path)
         if value is ABSENT:
             raise CommandError(f"reference does not exist: ${{{node}.{'.'.join(str(part) for part in path)}}}")
         return value
@@ -174,14 +174,3 @@ class Applier:
 
 def _first_field(path: str) -> str:
     return path.split(".")[0].split("[")[0]
-
-
-def _plain_at(value: Any, path: Path) -> Any:
-    for part in path:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return ABSENT
-    return value

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 from rehearsal.databricks_cli import gitinfo, libraries, permissions, resource_steps, scripts, target_mode, translate, variables
 from rehearsal.databricks_cli.auth import login
@@ -175,11 +175,11 @@ def _sync_defaults(bundle: Bundle) -> None:
                 item.value = _from_bundle_root(bundle, item.locations[0].file, item.value)
     paths = bundle.config.get("sync", "paths")
     tops = [os.path.normpath(bundle.root / str(item.value)) for item in (paths.items if paths else [])]
-    bundle.sync_root = type(bundle.root)(os.path.commonpath([str(bundle.root), *tops]))
+    bundle.sync_root = Path(os.path.commonpath([str(bundle.root), *tops]))
 
 
 def _from_bundle_root(bundle: Bundle, file: str, pattern: str) -> str:
-    folder = os.path.relpath(os.path.dirname(file), bundle.root)
+    folder = os.path.relpath(Path(file).parent, bundle.root)
     if folder == ".":
         return pattern
     negated = pattern.startswith("!")

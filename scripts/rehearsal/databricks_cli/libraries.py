@@ -29,14 +29,14 @@ def prepare_artifacts(bundle: Bundle) -> None:
     """
     for _, artifact in match(bundle.config, ("artifacts", "*")):
         place = artifact.locations[0].file if artifact.locations else str(bundle.root / "databricks.yml")
-        folder = os.path.normpath(os.path.join(os.path.dirname(place), artifact.text("path") or "."))
+        folder = os.path.normpath(Path(place).parent / (artifact.text("path") or "."))
         artifact.set(("path",), Node(folder, artifact.locations))
         is_wheel = artifact.text("type") == "whl"
         files = artifact.get("files")
         if files is not None and files.items:
             for item in files.items:
                 source = item.text("source")
-                item.set(("source",), Node(os.path.normpath(os.path.join(os.path.dirname(place), source)), item.locations))
+                item.set(("source",), Node(os.path.normpath(Path(place).parent / source), item.locations))
         elif is_wheel:
             artifact.set(("files",), Node([Node({"source": Node(f"{folder}/dist/*.whl")})]))
         if is_wheel and not artifact.text("build") and not (files is not None and files.items):
@@ -98,14 +98,14 @@ def expand(bundle: Bundle) -> None:
         node = item.get(field) if field else item
         assert node is not None
         pattern = str(node.value).removeprefix("./")
-        files = sorted(glob.glob(pattern, root_dir=bundle.sync_root))
+        files = sorted(glob.glob(pattern, root_dir=bundle.sync_root))  # noqa: PTH207 - plain names are wanted
         if not files:
             where = (*path, index, field) if field else (*path, index)
             bundle.diagnostics.error(f"no files match pattern: {pattern}", paths=(format_path(where),), locations=node.locations)
             continue
         new: list[Node] = []
         for file in files:
-            target = f"{remote}/{os.path.basename(file)}"
+            target = f"{remote}/{Path(file).name}"
             bundle.libraries[str(bundle.sync_root / file)] = target
             new.append(Node({field: Node(target, node.locations)}, item.locations) if field else Node(target, node.locations))
         replaced[id(owner), index] = new
@@ -152,8 +152,8 @@ def warn_of_old_runtimes(bundle: Bundle) -> None:
                     return
             if any(_too_old(version) for version in versions):
                 bundle.diagnostics.warn(
-                    "Python wheel tasks require compute with DBR 13.3+ to include local libraries. Please change your cluster configuration "
-                    "or use the experimental 'python_wheel_wrapper' setting. "
+                    "Python wheel tasks require compute with DBR 13.3+ to include local libraries. Please change your cluster "
+                    "configuration or use the experimental 'python_wheel_wrapper' setting. "
                     "See https://docs.databricks.com/dev-tools/bundles/python-wheel.html for more information."
                 )
                 return

@@ -19,7 +19,8 @@ ROOT_FILES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
 
 _NO_ROOT = """Unable to locate the bundle root: databricks.yml not found.
 
-Run this command from a directory that contains a bundle, or set the DATABRICKS_BUNDLE_ROOT environment variable to the bundle root directory.
+Run this command from a directory that contains a bundle, or set the DATABRICKS_BUNDLE_ROOT environment variable to \
+the bundle root directory.
 Alternatively, create a new bundle with 'databricks bundle init'."""
 
 
@@ -103,7 +104,7 @@ def _expand(bundle: Bundle, pattern: str) -> list[str]:
     """Return the files a pattern of `include` matches, relative to the bundle; `**` matches one folder, as in the real CLI."""
     if pattern.startswith("/"):
         raise CommandError(f"{pattern}: includes must be relative paths")
-    matches = sorted(glob.glob(pattern, root_dir=bundle.root, include_hidden=True))
+    matches = sorted(glob.glob(pattern, root_dir=bundle.root, include_hidden=True))  # noqa: PTH207 - hidden files count
     if not matches and not any(char in pattern for char in "*?["):
         raise CommandError(f"{pattern} defined in 'include' section does not match any files")
     return [name for name in matches if name not in ROOT_FILES]

@@ -44,8 +44,7 @@ def verdict(diagnostics: Diagnostics) -> str:
 def without_empty(value: Any) -> Any:
     """Return plain data without nulls, and without the empty mappings and lists that nulls leave."""
     if isinstance(value, dict):
-        kept = {key: without_empty(item) for key, item in value.items() if item is not None}
-        return kept
+        return {key: without_empty(item) for key, item in value.items() if item is not None}
     if isinstance(value, list):
         return [without_empty(item) for item in value]
     return value

@@ -15,7 +15,7 @@ from rehearsal.databricks_cli.dyn import Path
 from rehearsal.databricks_cli.http_client import ApiError
 from rehearsal.databricks_cli.permissions import PRINCIPALS
 from rehearsal.databricks_cli.plan import Entry, Plan
-from rehearsal.databricks_cli.references import UNKNOWN, all_targets, resolve_state
+from rehearsal.databricks_cli.references import UNKNOWN, all_targets, plain_at, resolve_state
 from rehearsal.databricks_cli.resource_access import GRANTS, OBJECT_PATHS, PERMISSIONS, SECRET_PERMISSIONS, SECURABLES
 from rehearsal.databricks_cli.resource_kinds import Kind, kinds
 from rehearsal.databricks_cli.schema import load_schema
@@ -218,26 +218,15 @@ class Planner:
         entry, item = self.entries[node], self.wanted[node]
         if path == ("id",):
             return entry.identity if entry.action in KEEPS_ID else UNKNOWN
-        value = _at(item.config, path)
+        value = plain_at(item.config, path)
         if value is not ABSENT:
             if not all_targets(value):
                 return value
             resolved = resolve_state({"value": value}, "any", self.schema, self._resolve)
             return UNKNOWN if resolved.variables else resolved.value["value"]
         if entry.action == "skip" and entry.remote is not None:
-            remote = _at(entry.remote, path)
+            remote = plain_at(entry.remote, path)
             if remote is not ABSENT:
                 return remote
             raise CommandError(f"reference does not exist: ${{{node}.{'.'.join(str(part) for part in path)}}}")
         return UNKNOWN
-
-
-def _at(value: Any, path: Path) -> Any:
-    for part in path:
-        if isinstance(value, dict) and part in value:
-            value = value[part]
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
-            value = value[part]
-        else:
-            return ABSENT
-    return value

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.databricks_cli.diagnostics import CommandError
+from rehearsal.databricks_cli.differences import ABSENT
 from rehearsal.databricks_cli.dyn import Path, format_path, parse_path
 from rehearsal.databricks_cli.schema import REFERENCE, Schema
 
@@ -136,6 +137,16 @@ def convert(value: Any, kind: str, text: str) -> Any:
 
 def _text(value: Any) -> str:
     return ("true" if value else "false") if isinstance(value, bool) else str(value)
+
+
+def plain_at(value: Any, path: Path) -> Any:
+    """Return what stands at a path of plain data, or `ABSENT`."""
+    for part in path:
+        known = part in value if isinstance(value, dict) else isinstance(value, list) and isinstance(part, int) and part < len(value)
+        if not known:
+            return ABSENT
+        value = value[part]
+    return value
 
 
 def put(value: dict[str, Any], path: str, item: Any) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 from rehearsal.databricks_cli.diagnostics import CommandError
 from rehearsal.databricks_cli.http_client import ApiError, HttpClient
@@ -17,7 +17,7 @@ _PAUSE_SECONDS = 0.2
 class ServingEndpoints(Kind):
     """Serving endpoints: named by their name; config, tags and the rest are changed by calls of their own."""
 
-    _PATHS = {"ai_gateway": "ai-gateway", "email_notifications": "notifications"}
+    _PATHS: ClassVar = {"ai_gateway": "ai-gateway", "email_notifications": "notifications"}
 
     def create(self, http: HttpClient, state: State) -> str:  # noqa: D102 - see Kind
         http.post("/api/2.0/serving-endpoints", state)

@@ -35,6 +35,9 @@ SOURCES: dict[str, tuple[str, str]] = {
 }
 """Where the SDK describes what a resource of a kind may contain: a data class, or the parameters of its `create` method."""
 
+NOT_IN_BODY = {("serving.EndpointCoreConfigInput", "name")}
+"""Fields that the SDK's data classes have because they are part of a request's path; no resource has them."""
+
 _SCALARS: dict[Any, str] = {str: "string", int: "int", float: "float", bool: "bool", Any: "any"}
 
 
@@ -75,7 +78,7 @@ class _Collector:
         if name not in self.objects:
             self.objects[name] = {}
             hints = typing.get_type_hints(owner)
-            fields = dataclasses.fields(owner)
+            fields = [f for f in dataclasses.fields(owner) if (name, f.name) not in NOT_IN_BODY]
             required = [f.name for f in fields if f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING]
             self.objects[name] = self._entry({f.name: hints[f.name] for f in fields}, required)
         return name

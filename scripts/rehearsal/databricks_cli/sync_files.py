@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 from rehearsal.databricks_cli import gitinfo
@@ -36,7 +36,7 @@ class SyncedFile:
 
     def remote(self, root: str) -> str:
         """Return its path in the workspace, below `root`."""
-        path = os.path.splitext(self.path)[0] if self.notebook else self.path
+        path = str(PurePosixPath(self.path).with_suffix("")) if self.notebook else self.path
         return f"{root}/{path}"
 
 

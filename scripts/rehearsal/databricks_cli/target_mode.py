@@ -58,12 +58,12 @@ def set_presets(bundle: Bundle) -> None:
     if mode != _DEVELOPMENT:
         return
     short = bundle.config.text("workspace", "current_user", "short_name")
-    bundle.config.set_default(("bundle", "deployment", "lock", "enabled"), False)
+    bundle.config.set_default(("bundle", "deployment", "lock", "enabled"), value=False)
     bundle.config.set_default(("presets", "name_prefix"), f"[dev {short}] ")
     bundle.config.set_default(("presets", "tags", "dev"), short)
     bundle.config.set_default(("presets", "jobs_max_concurrent_runs"), 4)
     bundle.config.set_default(("presets", "trigger_pause_status"), "PAUSED")
-    bundle.config.set_default(("presets", "pipelines_development"), True)
+    bundle.config.set_default(("presets", "pipelines_development"), value=True)
 
 
 def apply_presets(bundle: Bundle) -> None:
@@ -72,7 +72,7 @@ def apply_presets(bundle: Bundle) -> None:
     if presets is None:
         return
     if (pause := presets.get("trigger_pause_status")) is not None and pause.value not in ("PAUSED", "UNPAUSED"):
-        bundle.diagnostics.error("Invalid value for trigger_pause_status, should be PAUSED or UNPAUSED", locations=pause.locations)
+        bundle.diagnostics.error("Invalid value for trigger_pause_status, should be PAUSED or UNPAUSED", locations=pause.locations[:1])
         return
     if presets.plain("artifacts_dynamic_version"):
         raise CommandError("presets.artifacts_dynamic_version is not supported by the stand-in for the Databricks CLI")
@@ -157,11 +157,13 @@ def _validate_development(bundle: Bundle) -> None:
         report.error(
             "prefix should contain the current username or ${workspace.current_user.short_name} "
             "to ensure uniqueness when using 'mode: development'",
-            locations=prefix.locations,
+            locations=prefix.locations[:1],
         )
     pause = config.get("presets", "trigger_pause_status")
     if pause is not None and pause.value == "UNPAUSED":
-        report.error("target with 'mode: development' cannot set trigger pause status to UNPAUSED by default", locations=pause.locations)
+        report.error(
+            "target with 'mode: development' cannot set trigger pause status to UNPAUSED by default", locations=pause.locations[:1]
+        )
 
 
 def _validate_production(bundle: Bundle) -> None:

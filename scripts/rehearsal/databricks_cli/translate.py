@@ -25,7 +25,7 @@ def is_local(text: str) -> bool:
 
 def is_local_dependency(text: str) -> bool:
     """Return whether a dependency of an environment is a file of the bundle and not the name of a package."""
-    return is_local(text) and (text.startswith("./") or text.startswith("../") or text.endswith((".whl", ".tar.gz", ".zip")))
+    return is_local(text) and (text.startswith(("./", "../")) or text.endswith((".whl", ".tar.gz", ".zip")))
 
 
 def translate_paths(bundle: Bundle) -> None:
@@ -57,7 +57,7 @@ def _apply(bundle: Bundle, path: ConfigPath, node: Node, translator: _Translator
     text = node.value
     is_dependency = translator is _dependency
     if isinstance(text, str) and (is_dependency or is_local(text)):
-        folder = os.path.dirname(node.locations[0].file) if node.locations else str(bundle.root)
+        folder = str(Path(node.locations[0].file).parent) if node.locations else str(bundle.root)
         node.value = translator(bundle, node, path, folder)
 
 
@@ -81,7 +81,7 @@ def _translate_task(bundle: Bundle, path: ConfigPath, task: Node) -> None:
 
 def _locate(bundle: Bundle, text: str, folder: str) -> tuple[Path, str]:
     """Return the file and its path below the synchronized root."""
-    file = Path(os.path.normpath(os.path.join(folder, text)))
+    file = Path(os.path.normpath(Path(folder) / text))
     if not file.is_relative_to(bundle.sync_root):
         raise CommandError(f"path {file} is not contained in sync root path")
     return file, file.relative_to(bundle.sync_root).as_posix()

@@ -101,7 +101,8 @@ def set_values(bundle: Bundle) -> None:
             )
         else:
             raise CommandError(
-                f"no value assigned to required variable {name}. Variables are usually assigned in databricks.yml, and they can be overridden "
+                f"no value assigned to required variable {name}. Variables are usually assigned in databricks.yml, "
+                "and they can be overridden "
                 f'using "--var", the BUNDLE_VAR_{name} environment variable, or .databricks/bundle/<target>/variable-overrides.json'
             )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import yaml
 
@@ -46,7 +46,7 @@ def load_file(path: Path) -> Node:
 def load_text(text: str, name: str) -> Node:
     """Read YAML from a text; `name` stands for the file in positions and messages."""
     try:
-        return _Composer(name, cast("Iterator[yaml.Event]", yaml.parse(text, Loader))).document()
+        return _Composer(name, yaml.parse(text, Loader)).document()
     except yaml.MarkedYAMLError as problem:
         raise CommandError(f"failed to load {name}: yaml: {_where(problem)}{problem.problem or 'invalid'}") from problem
     except yaml.YAMLError as problem:
