@@ -37,6 +37,7 @@ API_MODULES = (
     "rehearsal.workspace.api.models_mlflow",
     "rehearsal.workspace.api.grants",
     "rehearsal.workspace.api.files_api",
+    "rehearsal.workspace.api.presigned",
     "rehearsal.workspace.api.mlflow_proxy",
     "rehearsal.workspace.api.compute",
     "rehearsal.workspace.api.warehouses",

@@ -160,7 +160,7 @@ class WorkspaceFiles:
         return self._write(path, content, "NOTEBOOK", language, "JUPYTER" if jupyter else "SOURCE", overwrite=overwrite)
 
     def record_experiment(self, path: str, object_id: int) -> None:
-        """Let an experiment's name stand in the tree, as on Databricks.
+        """Let an experiment's name stand in the tree, as on Databricks; an id that is there already moves to this path.
 
         Raises:
             ApiError: RESOURCE_ALREADY_EXISTS when something else has this path; 404 without its directory.

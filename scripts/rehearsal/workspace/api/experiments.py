@@ -43,8 +43,7 @@ def routes(services: Services, known: Experiments) -> list[Route]:
         if name and name != current["name"]:
             if (other := known.find(str(name))) and other["lifecycle_stage"] == "active":
                 raise ApiError("RESOURCE_ALREADY_EXISTS", f"Experiment with name '{name}' already exists.")
-            services.files.record_experiment(str(name), services.ids.number())
-            services.files.forget(current["name"])
+            services.files.record_experiment(str(name), int(current["experiment_id"]))
             known.save(current | {"name": str(name), "last_update_time": services.clock()})
         return ok()
 
