@@ -11,5 +11,5 @@ class NotebookExit(BaseException):
         self.value = value
 
 
-class TaskRefused(Exception):
+class TaskRefused(Exception):  # noqa: N818 - a refusal, shown to the user as its message
     """The task asks for something that is not imitated; the message names it."""

@@ -69,7 +69,7 @@ def _source(content: str, language: str) -> list[Cell]:
             groups.append((number + 1, []))
         else:
             groups[-1][1].append(line)
-    cells = []
+    cells: list[Cell] = []
     for first, group in groups:
         cell = _cell(group, first, comment, language, len(cells) + 1)
         if cell is not None:

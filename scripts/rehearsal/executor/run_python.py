@@ -68,7 +68,8 @@ def run_wheel(environment: TaskEnvironment) -> None:
         distribution = metadata.distribution(package)
     except metadata.PackageNotFoundError as error:
         raise TaskRefused(
-            f"The package {package} is not installed for this task: add its wheel to the task's libraries, or to the environment's dependencies."
+            f"The package {package} is not installed for this task: add its wheel to the task's libraries, "
+            "or to the dependencies of its environment."
         ) from error
     for point in distribution.entry_points:
         if point.name == entry:

@@ -58,10 +58,8 @@ class Catalog:
         names = list(dict.fromkeys([*touched, *(present or []), *(self._attached if everything else [])]))
         changes = self._environment.changes
         for name in names:
-            if present is not None and name not in present:
-                described = None
-            else:
-                described = self._describe(name)
+            gone = present is not None and name not in present
+            described = None if gone else self._describe(name)
             schema = name.rpartition(".")[0]
             if schema not in self._schemas and self._schema_exists(schema):
                 self._schemas.add(schema)
@@ -87,9 +85,8 @@ class Catalog:
                 if schema not in self._schemas and schema != f"{catalog}.default":
                     self._schemas.add(schema)
                     self._environment.changes.setdefault("schemas", {})[schema] = {}
-                for table in self._sql(f"SHOW TABLES IN {quoted(schema)}").collect():
-                    if not table["isTemporary"]:
-                        found.append(f"{schema}.{table['tableName']}".lower())
+                tables = self._sql(f"SHOW TABLES IN {quoted(schema)}").collect()
+                found += [f"{schema}.{table['tableName']}".lower() for table in tables if not table["isTemporary"]]
         return found
 
     def _describe(self, name: str) -> dict[str, Any] | None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rehearsal.executor.spark_session import SparkTask
 
 NAME = r"(?P<name>(?:`[^`]+`|[\w-]+)(?:\.(?:`[^`]+`|[\w-]+))*)"
+SECURABLE = r"(?:(?P<kind>CATALOG|SCHEMA|DATABASE|TABLE|VIEW|VOLUME|FUNCTION)\s+)?"
 Handler = Callable[[re.Match[str], str], Any]
 
 
@@ -39,8 +40,7 @@ class SqlShim:
                 (rf"DESC(?:RIBE)?\s+HISTORY\s+{NAME}(?P<rest>.*)", self._history),
                 (rf"DESC(?:RIBE)?\s+DETAIL\s+{NAME}", self._detail),
                 (rf"USE\s+(?:SCHEMA\s+|DATABASE\s+)?{NAME}", self._use),
-                (rf"(?P<verb>GRANT|REVOKE)\s+(?P<what>.+?)\s+ON\s+(?:(?P<kind>CATALOG|SCHEMA|DATABASE|TABLE|VIEW|VOLUME|FUNCTION)\s+)?{NAME}"
-                 r"\s+(?:TO|FROM)\s+(?P<who>.+)", self._grant),
+                (rf"(?P<verb>GRANT|REVOKE)\s+(?P<what>.+?)\s+ON\s+{SECURABLE}{NAME}\s+(?:TO|FROM)\s+(?P<who>.+)", self._grant),
                 (rf"CREATE\s+CATALOG\s+(?:IF\s+NOT\s+EXISTS\s+)?{NAME}.*", self._create_catalog),
                 (rf"CREATE\s+VOLUME\s+(?P<if>IF\s+NOT\s+EXISTS\s+)?{NAME}.*", self._create_volume),
                 (rf"DROP\s+VOLUME\s+(?P<if>IF\s+EXISTS\s+)?{NAME}", self._drop_volume),
@@ -147,7 +147,7 @@ class SqlShim:
 
     def _not_null(self, name: str, column: str, verb: str) -> Any:
         if verb == "SET":
-            missing = self._sql(f"SELECT count(*) AS n FROM {name} WHERE {column} IS NULL").collect()[0]["n"]
+            missing = self._sql(f"SELECT count(*) AS n FROM {name} WHERE {column} IS NULL").collect()[0]["n"]  # noqa: S608 - names from the user's own statement
             if missing:
                 raise ValueError(f"ALTER COLUMN {column} SET NOT NULL: {name} has {missing} rows in which {column} is null.")
             self._say(f"{name}: {column} SET NOT NULL was checked for the rows there are; later writes are not checked here.")
@@ -199,7 +199,7 @@ class SqlShim:
         self._say(f"{text.split(None, 2)[0].upper()} {match['name']} has no effect here.")
         return self._empty()
 
-    def _use(self, match: re.Match[str], text: str) -> Any:
+    def _use(self, match: re.Match[str], _: str) -> Any:
         parts = split_name(match["name"])
         if parts[0].upper() == "CATALOG" or len(parts) != 2:
             return None

@@ -19,13 +19,16 @@ INLINE_KEY = re.compile(
     re.I,
 )
 INLINE_REFERENCE = re.compile(
-    r"(?:\s+CONSTRAINT\s+(?P<name>`[^`]+`|\w+))?\s+(?:FOREIGN\s+KEY\s+)?REFERENCES\s+(?P<parent>[\w.`]+)(?:\s*\([^)]*\))?(?:\s+(?:NOT\s+ENFORCED|RELY|NORELY))*",
+    r"(?:\s+CONSTRAINT\s+(?P<name>`[^`]+`|\w+))?\s+(?:FOREIGN\s+KEY\s+)?REFERENCES\s+(?P<parent>[\w.`]+)(?:\s*\([^)]*\))?"
+    r"(?:\s+(?:NOT\s+ENFORCED|RELY|NORELY))*",
     re.I,
 )
 CLUSTER = re.compile(r"\bCLUSTER\s+BY\s*(?:\([^)]*\)|AUTO|NONE)", re.I)
 PROPERTIES = re.compile(r"\bTBLPROPERTIES\s*\((?P<body>[^)]*)\)", re.I)
-UNKNOWN_PROPERTIES = ("delta.enablechangedatafeed", "delta.feature.", "delta.autooptimize.", "delta.columnmapping.", "delta.minreaderversion",
-                      "delta.minwriterversion", "delta.enabledeletionvectors", "delta.enablerowtracking")  # fmt: skip
+UNKNOWN_PROPERTIES = (
+    "delta.enablechangedatafeed", "delta.feature.", "delta.autooptimize.", "delta.columnmapping.", "delta.minreaderversion",
+    "delta.minwriterversion", "delta.enabledeletionvectors", "delta.enablerowtracking",
+)  # fmt: skip
 
 
 @dataclass
@@ -59,7 +62,8 @@ def create_table(text: str) -> CreateTable | None:
     columns = ""
     if rest.startswith("("):
         end = closing(rest, 0)
-        kept = [element for element in map(lambda e: _element(e, plan), split(rest[1:end], ",")) if element]
+        elements = [_element(element, plan) for element in split(rest[1:end], ",")]
+        kept = [element for element in elements if element]
         columns, rest = f"({', '.join(kept)})", rest[end + 1 :]
     plan.text = f"{head.group(0).rstrip()} {columns}{' ' if columns else ''}{_tail(rest, plan)}".strip()
     return plan

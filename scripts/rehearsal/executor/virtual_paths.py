@@ -98,16 +98,14 @@ def _teach_subprocess(mapped: Callable[[Any], Any]) -> None:
 
 
 def _teach_pyarrow(mapped: Callable[[Any], Any]) -> None:
-    if "pyarrow" not in sys.modules:
+    if "pyarrow.parquet.core" not in sys.modules:
         return
-    import pyarrow.fs
-    import pyarrow.parquet
+    fs, parquet = sys.modules["pyarrow.fs"], sys.modules["pyarrow.parquet.core"]
 
-    real = pyarrow.fs._resolve_filesystem_and_path
+    real: Callable[..., Any] = fs._resolve_filesystem_and_path
 
     @functools.wraps(real)
     def resolve(path: Any, *args: Any, **kwargs: Any) -> Any:
         return real(mapped(path), *args, **kwargs)
 
-    pyarrow.fs._resolve_filesystem_and_path = resolve
-    pyarrow.parquet.core._resolve_filesystem_and_path = resolve
+    fs._resolve_filesystem_and_path = parquet._resolve_filesystem_and_path = resolve  # type: ignore[attr-defined]

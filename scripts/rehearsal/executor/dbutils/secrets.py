@@ -8,6 +8,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, TextIO
 
@@ -71,7 +72,7 @@ class Secrets:
         text = value.decode("utf-8", "replace").strip()
         if text and text not in self._values:
             if not self._values:
-                sys.stdout, sys.stderr = _Redacting(sys.stdout, self._values), _Redacting(sys.stderr, self._values)  # type: ignore[assignment]
+                sys.stdout, sys.stderr = _Redacting(sys.stdout, self._values), _Redacting(sys.stderr, self._values)
             self._values.append(text)
         return value
 
@@ -79,7 +80,7 @@ class Secrets:
         """Return the names of a scope's secrets."""
         return [SecretMetadata(entry["key"]) for entry in self._ask("list", {"scope": scope}).get("secrets", [])]
 
-    def listScopes(self) -> list[SecretScope]:  # noqa: N802 - Databricks' name
+    def listScopes(self) -> Sequence[SecretScope]:  # noqa: N802 - Databricks' name
         """Return all scopes."""
         return [SecretScope(entry["name"]) for entry in self._ask("scopes/list", {}).get("scopes", [])]
 

@@ -80,7 +80,7 @@ class JobsApi:
             answer["settings"] = page
         return ok(answer)
 
-    async def list(self, request: Request) -> JSONResponse:
+    async def list_jobs(self, request: Request) -> JSONResponse:
         """`GET jobs/list`, the newest first; `name` compares without regard to case."""
         limit = number(request.query_params.get("limit") or LIST_DEFAULT, "limit")
         if not 0 < limit <= LIST_LIMIT:
@@ -141,12 +141,12 @@ def routes(services: Services) -> list[Route]:
         ("POST", "reset", jobs.reset),
         ("POST", "update", jobs.update),
         ("GET", "get", jobs.get),
-        ("GET", "list", jobs.list),
+        ("GET", "list", jobs.list_jobs),
         ("POST", "delete", jobs.delete),
         ("POST", "run-now", runs.run_now),
         ("POST", "runs/submit", runs.submit),
         ("GET", "runs/get", runs.get),
-        ("GET", "runs/list", runs.list),
+        ("GET", "runs/list", runs.list_runs),
         ("GET", "runs/get-output", runs.get_output),
         ("GET", "runs/export", runs.export),
         ("POST", "runs/cancel", runs.cancel),

@@ -71,7 +71,7 @@ def _controller(folder: Path) -> Any:
             (folder / f"{number:04d}.eml").write_bytes(content if isinstance(content, bytes) else content.encode())
             return "250 Message accepted for delivery"
 
-    class FreePort(Controller):
+    class FreePort(Controller):  # type: ignore[misc]  # the library has no types
         """Binds a free port; the plain controller would try to reach port 0 to see that it runs."""
 
         def _trigger_server(self) -> None:

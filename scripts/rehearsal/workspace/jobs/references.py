@@ -38,7 +38,7 @@ TIME_PARTS: dict[str, Callable[[datetime], str]] = {
 }
 
 
-class UnknownReference(ValueError):
+class UnknownReference(ValueError):  # noqa: N818 - says what it is
     """A reference that has no value here; the message names it."""
 
 

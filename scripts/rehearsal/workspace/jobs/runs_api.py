@@ -23,7 +23,8 @@ from rehearsal.workspace.jobs.specs import run_as_name
 from rehearsal.workspace.services import Services, caller
 
 TASK_PARAMETERS = (
-    "notebook_params", "python_params", "jar_params", "python_named_params", "sql_params", "spark_submit_params", "dbt_commands", "pipeline_params",
+    "notebook_params", "python_params", "jar_params", "python_named_params", "sql_params",
+    "spark_submit_params", "dbt_commands", "pipeline_params",
 )  # fmt: skip
 TOKEN_LENGTH = 64
 RUNS_LIMIT = 25
@@ -115,7 +116,7 @@ class RunsApi:
             return ok(shapes.paged(answer, lists, offset_of(request)))
         return ok({**answer, **{name: items for name, items in lists.items() if items}})
 
-    async def list(self, request: Request) -> JSONResponse:
+    async def list_runs(self, request: Request) -> JSONResponse:
         """`GET jobs/runs/list`, the newest first."""
         given = request.query_params
         limit = number(given.get("limit") or RUNS_DEFAULT, "limit")
@@ -160,7 +161,8 @@ class RunsApi:
         if task is None:
             if len(run.tasks) != 1:
                 raise invalid(
-                    "Retrieving the output of runs with multiple tasks is not supported. Please retrieve the output of each individual task run instead."
+                    "Retrieving the output of runs with multiple tasks is not supported. "
+                    "Please retrieve the output of each individual task run instead."
                 )
             task = run.tasks[0]
         return ok(shapes.output(task, run, self.services.url, self.services.workspace_id))
@@ -172,8 +174,8 @@ class RunsApi:
             if len(run.tasks) != 1:
                 raise invalid("Exporting runs with multiple tasks is not supported; export each task's run.")
             task = run.tasks[0]
-        text = html.escape(_log(task))
-        page = f"<!DOCTYPE html><html><head><meta charset='utf-8'><title>{html.escape(task.task_key)}</title></head><body><pre>{text}</pre></body></html>"
+        head = f"<head><meta charset='utf-8'><title>{html.escape(task.task_key)}</title></head>"
+        page = f"<!DOCTYPE html><html>{head}<body><pre>{html.escape(_log(task))}</pre></body></html>"
         return ok({"views": [{"name": task.task_key, "type": "NOTEBOOK", "content": page}]})
 
     async def cancel(self, request: Request) -> JSONResponse:

@@ -11,8 +11,8 @@ from rehearsal.workspace.jobs.model import Job, JobRun, State, TaskRun
 
 MIGRATIONS: Sequence[str] = (
     "CREATE TABLE jobs (job_id INTEGER PRIMARY KEY, name TEXT NOT NULL, body TEXT NOT NULL)",
-    "CREATE TABLE job_runs (run_id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, active INTEGER NOT NULL, start_ms INTEGER NOT NULL, "
-    "run_type TEXT NOT NULL, body TEXT NOT NULL)",
+    """CREATE TABLE job_runs (run_id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL, active INTEGER NOT NULL, start_ms INTEGER NOT NULL,
+        run_type TEXT NOT NULL, body TEXT NOT NULL)""",
     "CREATE INDEX job_runs_by_job ON job_runs (job_id, start_ms)",
     "CREATE TABLE task_runs (run_id INTEGER PRIMARY KEY, job_run_id INTEGER NOT NULL, position INTEGER NOT NULL, body TEXT NOT NULL)",
     "CREATE INDEX task_runs_by_run ON task_runs (job_run_id, position)",

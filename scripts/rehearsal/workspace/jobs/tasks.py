@@ -135,7 +135,7 @@ class TaskRunner:
         except asyncio.CancelledError:
             work.cancel()
             raise
-        self._end(task, self._stopped.pop(task.run_id, None) or state)
+        self._end(task, self._stopped.pop(task.run_id) if task.run_id in self._stopped else state)
         self.on_task_event(run, task, "on_success" if task.state.result == "SUCCESS" else "on_failure")
 
     def _end(self, task: TaskRun, state: State) -> None:
