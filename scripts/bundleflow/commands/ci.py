@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
 import re
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -122,8 +123,10 @@ def _report(job: JobContext, results: list[TargetResult]) -> None:
 
 
 def comment_key(bundle: str) -> str:
-    """Key of the comment of one bundle."""
-    return "ci/" + (re.sub(r"[^A-Za-z0-9._/]+", "_", bundle).strip("_") or "bundle")[:90]
+    """Key of the comment of one bundle; a folder whose name cannot be in a marker is told from others by a hash."""
+    if re.fullmatch(r"[A-Za-z0-9._/-]{1,90}", bundle) and "--" not in bundle:
+        return f"ci/{bundle}"
+    return f"ci/{hashlib.sha256(bundle.encode()).hexdigest()[:16]}"
 
 
 def _text(job: JobContext, results: list[TargetResult], limit: int) -> str:

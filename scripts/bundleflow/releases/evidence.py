@@ -7,8 +7,9 @@ the commit to release: a merge changes a commit's id, not its tree.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from bundleflow.adapters.github import GitHubApi, Job, WorkflowRun
+from bundleflow.adapters.github import GitHubApi, GitHubError, Job, WorkflowRun
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.evidence import Evidence
 
@@ -42,7 +43,7 @@ def find_evidence(github: GitHubApi, *, stage: str, tree: str, kit: str, branch:
         BundleflowError: `no-evidence`, with the reason why each near miss does not count.
     """
     misses: list[str] = []
-    for run in github.workflow_runs(workflow, branch, RUNS_SEARCHED):
+    for run in _runs(github, workflow, branch):
         if (run.tree or github.tree_of(run.sha)) != tree:
             continue
         called = next((path for path in run.workflows if re.match(rf"{re.escape(kit)}/\.github/workflows/cd-staging\.ya?ml@", path)), "")
@@ -60,8 +61,18 @@ def find_evidence(github: GitHubApi, *, stage: str, tree: str, kit: str, branch:
         fix=f"Merge the change to `{branch}` first, let `{workflow}` deploy stage `{stage}` from it, and merge the release pull request "
         "with a merge commit. Evidence lasts as long as GitHub keeps the run.",
         reason=FailureReason.NO_EVIDENCE,
-        details="\n".join(misses) or f"No run of `{workflow}` on `{branch}` has this tree.",
+        details="\n".join(misses)
+        or f"No run of `{workflow}` on `{branch}` has this tree. (Has the workflow another name? Set BUNDLEFLOW_STAGING_WORKFLOW.)",
     )
+
+
+def _runs(github: GitHubApi, workflow: str, branch: str) -> Iterator[WorkflowRun]:
+    """Runs of the workflow, newest first; none when the workflow does not exist or never ran, which GitHub answers with 404."""
+    try:
+        yield from github.workflow_runs(workflow, branch, RUNS_SEARCHED)
+    except GitHubError as error:
+        if error.status != 404:
+            raise
 
 
 def _deploys(job: Job) -> bool:
