@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import smtplib
-import threading
+import sys
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ SMTP_SECONDS = 10
 
 
 class Mailbox:
-    """Receives mail by SMTP and stores it as `NNNN.eml`; starts at the first mail.
+    """Receives mail by SMTP and stores it as `NNNN.eml`; starts at the first mail, within the workspace's event loop.
 
     Args:
         folder: Where the mails are kept.
@@ -21,62 +22,67 @@ class Mailbox:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._controller: Any = None
-        self._lock = threading.Lock()
-        self._threads: list[threading.Thread] = []
+        self._server: asyncio.Server | None = None
+        self._sending: set[asyncio.Task[None]] = set()
+        self._starting = asyncio.Lock()
 
     def send(self, recipients: list[str], subject: str, text: str) -> None:
-        """Send one mail in the background, from the workspace to people whose mailbox this is."""
+        """Send one mail in the background, from the workspace to people whose mailbox this is.
+
+        Args:
+            recipients: Addresses.
+            subject: Line breaks in it become blanks.
+            text: Plain text.
+        """
         message = EmailMessage()
         message["From"] = SENDER
         message["To"] = ", ".join(" ".join(address.split()) for address in recipients)
         message["Subject"] = " ".join(subject.split())
         message.set_content(text)
-        thread = threading.Thread(target=self._deliver, args=(message,), daemon=True)
-        self._threads.append(thread)
-        thread.start()
+        task = asyncio.create_task(self._deliver(message))
+        self._sending.add(task)
+        task.add_done_callback(self._sending.discard)
 
-    def _deliver(self, message: EmailMessage) -> None:
-        host, port = self._start()
-        with smtplib.SMTP(host, port, timeout=SMTP_SECONDS) as client:
-            client.send_message(message)
+    async def address(self) -> tuple[str, int]:
+        """Return host and port of the SMTP server, which is started when it is not there."""
+        async with self._starting:
+            if self._server is None:
+                self._server = await asyncio.get_running_loop().create_server(self._protocol(), "127.0.0.1", 0)
+        host, port = self._server.sockets[0].getsockname()[:2]
+        return str(host), int(port)
 
-    def _start(self) -> tuple[str, int]:
-        with self._lock:
-            if self._controller is None:
-                self._controller = _controller(self.folder)
-            return str(self._controller.hostname), int(self._controller.server.sockets[0].getsockname()[1])
+    async def _deliver(self, message: EmailMessage) -> None:
+        host, port = await self.address()
+        try:
+            await asyncio.to_thread(_post, host, port, message)
+        except (OSError, smtplib.SMTPException) as error:
+            sys.stderr.write(f"A mail to {message['To']} could not be delivered: {error}\n")
 
-    def close(self) -> None:
+    def _protocol(self) -> Any:
+        from aiosmtpd.smtp import SMTP, Envelope, Session
+
+        folder = self.folder
+
+        class Handler:
+            """Keeps each mail as a file, numbered in the order of arrival."""
+
+            async def handle_DATA(self, _server: Any, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+                folder.mkdir(parents=True, exist_ok=True)
+                content = envelope.content or b""
+                number = len(list(folder.glob("*.eml"))) + 1
+                (folder / f"{number:04d}.eml").write_bytes(content if isinstance(content, bytes) else content.encode())
+                return "250 Message accepted for delivery"
+
+        return lambda: SMTP(Handler(), hostname="localhost", enable_SMTPUTF8=True)
+
+    async def close(self) -> None:
         """Wait for mails on their way, then end the server."""
-        for thread in self._threads:
-            thread.join(SMTP_SECONDS)
-        with self._lock:
-            if self._controller is not None:
-                self._controller.stop()
-                self._controller = None
+        if self._sending:
+            await asyncio.wait(self._sending, timeout=SMTP_SECONDS)
+        if self._server is not None:
+            self._server.close()
 
 
-def _controller(folder: Path) -> Any:
-    from aiosmtpd.controller import Controller
-    from aiosmtpd.smtp import SMTP, Envelope, Session
-
-    class Handler:
-        """Keeps each mail as a file, numbered in the order of arrival."""
-
-        async def handle_DATA(self, _server: SMTP, _session: Session, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
-            folder.mkdir(parents=True, exist_ok=True)
-            content = envelope.content or b""
-            number = len(list(folder.glob("*.eml"))) + 1
-            (folder / f"{number:04d}.eml").write_bytes(content if isinstance(content, bytes) else content.encode())
-            return "250 Message accepted for delivery"
-
-    class FreePort(Controller):  # type: ignore[misc]  # the library has no types
-        """Binds a free port; the plain controller would try to reach port 0 to see that it runs."""
-
-        def _trigger_server(self) -> None:
-            """Nothing to trigger: the port is known once the server listens."""
-
-    controller = FreePort(Handler(), hostname="127.0.0.1", port=0)
-    controller.start()
-    return controller
+def _post(host: str, port: int, message: EmailMessage) -> None:
+    with smtplib.SMTP(host, port, local_hostname="localhost", timeout=SMTP_SECONDS) as client:
+        client.send_message(message)

@@ -21,7 +21,7 @@ def make_engine(services: Services) -> Engine:
 
     async def stop() -> None:
         await engine.close()
-        mailbox.close()
+        await mailbox.close()
 
     services.on_stop.append(stop)
     return engine
