@@ -12,14 +12,6 @@ from rehearsal.github.render import people
 RATE_LIMIT = 5000
 
 
-def root(call: Call) -> Answer:
-    """Give the root: `GET /`."""
-    api = call.state.api_url()
-    return Answer(
-        {"current_user_url": f"{api}/user", "repository_url": f"{api}/repos/{{owner}}/{{repo}}", "rate_limit_url": f"{api}/rate_limit"}
-    )
-
-
 def rate_limit(call: Call) -> Answer:
     """Give the rate limit: `GET /rate_limit`."""
     full = {"limit": RATE_LIMIT, "used": 0, "remaining": RATE_LIMIT, "reset": int(call.state.clock.now()) + 3600}
@@ -136,7 +128,6 @@ _CREATE = ("name", "private", "description")
 _SUBJECT = "~/actions/oidc/customization/sub"
 _PERMISSIONS = ("default_workflow_permissions", "can_approve_pull_request_reviews")
 ENDPOINTS = [
-    Endpoint("GET", "/", root),
     Endpoint("GET", "/rate_limit", rate_limit),
     Endpoint("GET", "/user", get_user),
     Endpoint("GET", "/user/repos", list_own),

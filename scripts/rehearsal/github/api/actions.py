@@ -131,12 +131,12 @@ def review_pending(call: Call) -> Answer:
     return Answer([render.deployment(call.state, call.repository, each) for each in reviewed])
 
 
-def _request(kind: str, status: int) -> Endpoint:
+def _request(kind: str, status: int, *body: str) -> Endpoint:
     def handler(call: Call) -> Answer:
         runs.request(call.state, _run(call).id, call.who, kind)
         return Answer({}, status)
 
-    return Endpoint("POST", f"~/actions/runs/{{run_id}}/{kind}", handler, WRITE, ("enable_debug_logging",))
+    return Endpoint("POST", f"~/actions/runs/{{run_id}}/{kind}", handler, WRITE, body)
 
 
 def concurrency_groups(call: Call) -> Answer:
@@ -300,8 +300,8 @@ ENDPOINTS = [
     _request("approve", 201),
     _request("cancel", 202),
     _request("force-cancel", 202),
-    _request("rerun", 201),
-    _request("rerun-failed-jobs", 201),
+    _request("rerun", 201, "enable_debug_logging"),
+    _request("rerun-failed-jobs", 201, "enable_debug_logging"),
     Endpoint("GET", "~/actions/runs/{run_id}/concurrency_groups", concurrency_groups, READ),
     Endpoint("GET", "~/actions/workflows", list_workflows, READ),
     Endpoint("GET", "~/actions/workflows/{workflow}", get_workflow, READ),

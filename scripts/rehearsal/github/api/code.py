@@ -249,15 +249,15 @@ def codeowners_errors(call: Call) -> Answer:
     return Answer({"errors": codeowners.errors(call.repository, ref, set(call.state.users))})
 
 
-_FILE = ("message", "content", "branch", "sha", "author", "committer")
+_DELETE = ("message", "branch", "sha", "author", "committer")
 ENDPOINTS = [
     Endpoint("GET", "~/compare/{basehead:path}", compare, READ),
     Endpoint("GET", "~/commits", list_commits, READ, query=("sha", "path", "author", "since", "until")),
     Endpoint("GET", "~/commits/{ref:path}", get_commit, READ),
     Endpoint("GET", "~/contents", get_contents, READ, query=("ref",)),
     Endpoint("GET", "~/contents/{path:path}", get_contents, READ, query=("ref",)),
-    Endpoint("PUT", "~/contents/{path:path}", put_contents, WRITE, _FILE),
-    Endpoint("DELETE", "~/contents/{path:path}", delete_contents, WRITE, _FILE),
+    Endpoint("PUT", "~/contents/{path:path}", put_contents, WRITE, (*_DELETE, "content")),
+    Endpoint("DELETE", "~/contents/{path:path}", delete_contents, WRITE, _DELETE),
     Endpoint("GET", "~/branches", list_branches, READ, query=("protected",)),
     Endpoint("GET", "~/branches/{branch:path}/protection", branch_protection, ("administration:read",)),
     Endpoint("GET", "~/branches/{branch:path}", get_branch, READ),

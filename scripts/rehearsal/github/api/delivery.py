@@ -306,7 +306,7 @@ _DEPLOYMENT = (
 )  # fmt: skip
 _STATUS = ("state", "target_url", "log_url", "description", "environment", "environment_url", "auto_inactive")
 _ENVIRONMENT = ("wait_timer", "prevent_self_review", "reviewers", "deployment_branch_policy")
-_CHECK = ("name", "head_sha", "details_url", "external_id", "status", "started_at", "conclusion", "completed_at", "output")
+_CHECK = ("name", "details_url", "external_id", "status", "started_at", "conclusion", "completed_at", "output")
 _DEPLOY_READ, _DEPLOY_WRITE = ("deployments:read",), ("deployments:write",)
 _ENV = "~/environments/{environment}"
 
@@ -337,7 +337,7 @@ ENDPOINTS = [
     Endpoint("GET", _ENV, get_environment, ("actions:read",)),
     Endpoint("PUT", _ENV, put_environment, ADMIN, _ENVIRONMENT),
     Endpoint("DELETE", _ENV, delete_environment, ADMIN),
-    Endpoint("POST", "~/check-runs", create_check, ("checks:write",), _CHECK),
+    Endpoint("POST", "~/check-runs", create_check, ("checks:write",), (*_CHECK, "head_sha")),
     Endpoint("GET", "~/check-runs/{id}", get_check, ("checks:read",)),
     Endpoint("PATCH", "~/check-runs/{id}", update_check, ("checks:write",), _CHECK),
     Endpoint("GET", "~/check-runs/{id}/annotations", list_annotations, ("checks:read",)),

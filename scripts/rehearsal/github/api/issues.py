@@ -177,7 +177,7 @@ def generate_notes(call: Call) -> Answer:
 
 
 _ISSUE = ("title", "body", "labels", "assignees")
-_RELEASE = ("tag_name", "target_commitish", "name", "body", "draft", "prerelease", "make_latest", "generate_release_notes")
+_RELEASE = ("tag_name", "target_commitish", "name", "body", "draft", "prerelease")
 ENDPOINTS = [
     Endpoint("GET", "~/issues", list_issues, READ, query=("labels", "state", "creator", "assignee", "since", "sort", "direction")),
     Endpoint("POST", "~/issues", create_issue, ("issues:write",), _ISSUE),
@@ -196,7 +196,7 @@ ENDPOINTS = [
     Endpoint("GET", "~/labels/{name}", get_label, READ),
     Endpoint("POST", "~/labels", create_label, WRITE, ("name", "color", "description")),
     Endpoint("GET", "~/releases", list_releases, ("contents:read",)),
-    Endpoint("POST", "~/releases", create_release, ("contents:write",), _RELEASE),
+    Endpoint("POST", "~/releases", create_release, ("contents:write",), (*_RELEASE, "generate_release_notes")),
     Endpoint("POST", "~/releases/generate-notes", generate_notes, ("contents:write",), ("tag_name", "previous_tag_name")),
     Endpoint("GET", "~/releases/latest", latest_release, ("contents:read",)),
     Endpoint("GET", "~/releases/tags/{tag:path}", release_of_tag, ("contents:read",)),

@@ -59,6 +59,8 @@ _REPOSITORY_LINKS = {
     "trees_url": "git/trees{/sha}",
 }
 
+ACCOUNTS_SINCE = "2020-01-01T00:00:00Z"
+
 _ZEROES = ("forks_count", "stargazers_count", "watchers_count", "size", "forks", "watchers", "subscribers_count", "network_count")
 _OFF = ("has_wiki", "has_pages", "has_discussions", "archived", "disabled", "is_template", "has_downloads", "has_projects")
 
@@ -88,9 +90,12 @@ def owner_of(state: State, repository: Repository) -> Json:
 
 
 def account(state: State, login: str) -> Json:
-    """Give what `GET /user` and `GET /users/{login}` tell."""
+    """Give what `GET /user` and `GET /users/{login}` tell (`public-user`)."""
     found = state.users[login]
-    return {**user(state, login), "name": found.name, "email": found.email, "company": None, "blog": "", "location": None, "bio": None}
+    empty = dict.fromkeys(("company", "location", "bio", "hireable"))
+    counts = dict.fromkeys(("followers", "following", "public_gists", "public_repos"), 0)
+    times = dict.fromkeys(("created_at", "updated_at"), ACCOUNTS_SINCE)
+    return {**user(state, login), "name": found.name, "email": found.email, "blog": "", **empty, **counts, **times}
 
 
 def app(state: State, slug: str) -> Json | None:
