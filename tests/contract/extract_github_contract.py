@@ -18,7 +18,10 @@ from typing import Any
 from rehearsal.github.app import ENDPOINTS
 
 TARGET = Path(__file__).with_name("github_contract.json")
-SOURCE = "GitHub's published description of its REST API, npm package @octokit/openapi 23.0.2 (MIT License, Copyright (c) 2020 Octokit contributors)"
+SOURCE = (
+    "GitHub's published description of its REST API, npm package @octokit/openapi 23.0.2 "
+    "(MIT License, Copyright (c) 2020 Octokit contributors)"
+)
 TIME = r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$"
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+
 from rehearsal.github.model_actions import Job, Run
 from rehearsal.github.server import Server
 from rehearsal.github.world import GitHub

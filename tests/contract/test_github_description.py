@@ -14,6 +14,7 @@ import httpx
 import pytest
 from github_support import REPOSITORY, Scene, answer
 from jsonschema import Draft202012Validator
+
 from rehearsal.github.app import ENDPOINTS
 from rehearsal.github.workflows import FOLDER
 
