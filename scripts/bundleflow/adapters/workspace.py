@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
+from bundleflow import __version__
 from bundleflow.adapters.databricks_cli import auth_type
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.run import RunRecord, TaskRecord
@@ -145,8 +146,9 @@ class Workspace:
             ) from error
         except ValueError as error:
             raise BundleflowError(
-                f"The way to log in to the workspace is not complete: {error}",
-                fix="Set DATABRICKS_HOST and DATABRICKS_CLIENT_ID in the GitHub environment, and `id-token: write` for the job.",
+                f"The login to the workspace failed: {error}",
+                fix="Check DATABRICKS_HOST and DATABRICKS_CLIENT_ID of the GitHub environment, `id-token: write` of the job, and the "
+                "federation policy of the service principal (issuer, audience, subject).",
                 reason=FailureReason.AUTH_FAILED,
                 exit_code=ExitCode.USAGE,
             ) from error
@@ -165,6 +167,7 @@ def _connect(env: Mapping[str, str]) -> WorkspaceClient:
         "retry_timeout_seconds": RETRY_TIMEOUT_S,
         "http_timeout_seconds": HTTP_TIMEOUT_S,
         "product": "bundleflow",
+        "product_version": __version__,
     }
     if chosen == "github-oidc":
         given |= {"client_id": env.get("DATABRICKS_CLIENT_ID") or None, "credentials_strategy": GitHubOidc()}

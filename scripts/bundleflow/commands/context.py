@@ -132,8 +132,8 @@ def require_login(env: Mapping[str, str], environment: str) -> None:
         missing.append("DATABRICKS_CLIENT_ID")
     if missing:
         raise BundleflowError(
-            f"{' and '.join(missing)} {'is' if len(missing) == 1 else 'are'} not set in the environment `{environment}`.",
-            fix=f"Set {' and '.join(missing)} as variables (not secrets) of the GitHub environment `{environment}`.",
+            f"Not set in the environment `{environment}`: {' and '.join(missing)}.",
+            fix=f"Add to the variables (not the secrets) of the GitHub environment `{environment}`: {' and '.join(missing)}.",
             reason=FailureReason.AUTH_FAILED,
             exit_code=ExitCode.USAGE,
         )

@@ -35,7 +35,6 @@ class World:
         self.push("main:release")
 
     def stop(self) -> None:
-        self.server.uvicorn.force_exit = True  # open connections of the client are not waited for
         self.server.stop()
 
     def git(self, *argv: str, cwd: Path | None = None) -> str:
