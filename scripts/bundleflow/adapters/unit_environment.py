@@ -108,9 +108,9 @@ def _make(folder: Path, unfinished: Path, requirements: Path, interpreter: str) 
         if folder.exists():
             shutil.rmtree(folder)
         print(f"Making the tests' environment in {folder}", file=sys.stderr, flush=True)
-        _run([interpreter, "-m", "venv", str(folder)], "Making the tests' environment")
-        python = str(folder / "bin" / "python")
         uv = shutil.which("uv")
+        _run([interpreter, "-m", "venv", *(["--without-pip"] if uv else []), str(folder)], "Making the tests' environment")
+        python = str(folder / "bin" / "python")
         install = [uv, "pip", "install", "--quiet", "--python", python] if uv else [python, "-m", "pip", "install", "--quiet", "--no-input"]
         for attempt in range(1, ATTEMPTS + 1):
             try:
