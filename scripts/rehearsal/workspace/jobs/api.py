@@ -160,5 +160,6 @@ def routes(services: Services) -> list[Route]:
         for method, path, handler in handlers
     ]
     found.append(Route("/_local/jobs/fire", runs.fire_schedule, methods=["POST"]))
+    found.append(Route("/_local/jobs/lineage", runs.lineage, methods=["GET"]))
     found.append(Route("/_local/jobs/log", runs.log, methods=["GET"]))
     return found

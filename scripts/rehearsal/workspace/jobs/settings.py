@@ -56,6 +56,8 @@ def _task_with_defaults(task: Settings) -> Settings:
     result.setdefault("run_if", "ALL_SUCCESS")
     result.setdefault("timeout_seconds", 0)
     result.setdefault("email_notifications", {})
+    if "depends_on" in result:
+        result["depends_on"] = sorted(result["depends_on"], key=lambda dependency: str(dependency.get("task_key")))
     if "notebook_task" in result:
         result["notebook_task"] = {"source": "WORKSPACE", **result["notebook_task"]}
     if "new_cluster" in result:
@@ -111,12 +113,11 @@ def check(settings: Settings) -> None:
     for task in tasks:
         check_task(task, keys)
     _check_cycles(tasks)
-    clusters = {cluster.get("job_cluster_key") for cluster in settings.get("job_clusters") or []}
     environments = {environment.get("environment_key") for environment in settings.get("environments") or []}
     for task in tasks:
-        for field_name, known in (("job_cluster_key", clusters), ("environment_key", environments)):
-            if task.get(field_name) and task[field_name] not in known:
-                raise invalid(f"Task {task['task_key']} refers to {field_name} {task[field_name]}, which the job does not define.")
+        # A job_cluster_key that the job does not define is accepted, as the recorded reference workspace does.
+        if task.get("environment_key") and task["environment_key"] not in environments:
+            raise invalid(f"Task {task['task_key']} refers to environment_key {task['environment_key']}, which the job does not define.")
     if settings.get("schedule"):
         try:
             check_schedule(settings["schedule"])
