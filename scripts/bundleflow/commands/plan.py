@@ -11,6 +11,7 @@ from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import add_bundle_arguments, bundle_folder, print_json
 from bundleflow.commands.steps import planned
+from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.plan import ABSENT, Plan
 from bundleflow.releases.digest import hide_secrets
 from bundleflow.releases.read_plan import read_plan_file
@@ -38,7 +39,9 @@ def run(args: argparse.Namespace) -> int:
     """Plan, or render a saved plan."""
     if args.action == "render":
         if args.file is None:
-            raise SystemExit("bundleflow plan render: give the file of the plan")
+            raise BundleflowError(
+                "`plan render` needs the file of a plan.", fix="`bundleflow plan render FILE.json`", exit_code=ExitCode.USAGE
+            )
         plan, title = read_plan_file(args.file), str(args.file)
     else:
         runner = Runner.here()

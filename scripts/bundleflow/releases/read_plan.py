@@ -12,6 +12,8 @@ from bundleflow.records.plan import ABSENT, Action, FieldChange, Plan, PlanEntry
 
 PLAN_VERSION = 2
 
+_SAVE = "Give a file made by `databricks bundle plan -o json > plan.json` (standard output only)."
+
 
 def read_plan_file(path: Path) -> Plan:
     """Read a plan that was saved with `databricks bundle plan -o json`.
@@ -22,9 +24,9 @@ def read_plan_file(path: Path) -> Plan:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise _error(f"The plan {path} cannot be read: {error.strerror}.", ExitCode.USAGE) from error
+        raise _error(f"The plan {path} cannot be read: {error.strerror}.", ExitCode.USAGE, _SAVE) from error
     except ValueError as error:
-        raise _error(f"The plan {path} is not JSON: {error}.", ExitCode.USAGE) from error
+        raise _error(f"The plan {path} is not JSON: {error}.", ExitCode.USAGE, _SAVE) from error
     return read_plan(data)
 
 
@@ -39,7 +41,7 @@ def read_plan(data: Any) -> Plan:
         BundleflowError: `cli-failed` when it is another version, the terraform engine's form, or has an action that is not known.
     """
     if not isinstance(data, Mapping) or not isinstance(data.get("plan"), Mapping | None):
-        raise _error("This is not the JSON of `databricks bundle plan -o json`: there is no `plan` in it.", ExitCode.USAGE)
+        raise _error("This is not the JSON of `databricks bundle plan -o json`: there is no `plan` in it.", ExitCode.USAGE, _SAVE)
     version = data.get("plan_version")
     if version is None:
         raise _error(
