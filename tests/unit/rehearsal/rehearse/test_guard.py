@@ -1,0 +1,105 @@
+"""Nothing is left behind: the watchdog, the refusing proxy, the clean environment."""
+
+from __future__ import annotations
+
+import http.client
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+
+from bundleflow.records.errors import BundleflowError, ExitCode
+from rehearsal.rehearse import settings
+from rehearsal.rehearse.guard import MARK, Guard
+from rehearsal.rehearse.proxy import RefusingProxy
+
+STUBBORN = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('up', flush=True); time.sleep(60)"
+
+
+def start(code: str, environment: dict[str, str]) -> subprocess.Popen[str]:
+    process = subprocess.Popen([sys.executable, "-c", code], env=environment, stdout=subprocess.PIPE, text=True, start_new_session=True)
+    assert process.stdout
+    assert process.stdout.readline() == "up\n"
+    return process
+
+
+def test_closing_ends_marked_processes_and_removes_the_folder(tmp_path: Path):
+    folder = tmp_path / "stage"
+    (folder / "sub").mkdir(parents=True)
+    guard = Guard(folder, keep=False)
+    gentle = start("import time; print('up', flush=True); time.sleep(60)", {**os.environ, **guard.environment()})
+    stubborn = start(STUBBORN, {**os.environ, **guard.environment()})
+    other = start("import time; print('up', flush=True); time.sleep(60)", {**os.environ, MARK: "another"})
+    try:
+        guard.close()
+        assert gentle.wait(5) == -signal.SIGTERM
+        assert stubborn.wait(5) == -signal.SIGKILL
+        assert not folder.exists()
+        assert other.poll() is None, "another rehearsal's process"
+    finally:
+        other.kill()
+        other.wait(5)
+
+
+def test_a_killed_rehearsal_is_cleaned_up_all_the_same(tmp_path: Path):
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    code = f"""
+import os, subprocess, sys, time
+from pathlib import Path
+from rehearsal.rehearse.guard import Guard
+guard = Guard(Path({str(folder)!r}), keep=False)
+child = subprocess.Popen([sys.executable, "-c", "import time; time.sleep(60)"], env={{**os.environ, **guard.environment()}})
+print(child.pid, flush=True)
+time.sleep(60)
+"""
+    director = subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
+    assert director.stdout
+    child = int(director.stdout.readline())
+    director.kill()
+    director.wait(5)
+    until = time.monotonic() + 15
+    while folder.exists() or Path(f"/proc/{child}").exists():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+def test_a_kept_folder_stays(tmp_path: Path):
+    guard = Guard(tmp_path, keep=True)
+    guard.close()
+    assert tmp_path.exists()
+
+
+@pytest.mark.parametrize(("method", "target"), [("CONNECT", "example.org:443"), ("GET", "http://example.org/x")])
+def test_the_proxy_refuses_and_remembers(method: str, target: str):
+    proxy = RefusingProxy()
+    try:
+        connection = http.client.HTTPConnection("127.0.0.1", urlsplit(proxy.url).port, timeout=5)
+        connection.request(method, target)
+        assert connection.getresponse().status == 403
+        assert proxy.refused == [target.removeprefix("http://").removesuffix("/x")]
+    finally:
+        proxy.close()
+
+
+def test_the_environment_holds_nothing_of_the_callers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    for name in ("DATABRICKS_HOST", "DATABRICKS_TOKEN", "GITHUB_TOKEN", "GIT_DIR", "PYTHONPATH", "AWS_SECRET_ACCESS_KEY", "http_proxy"):
+        monkeypatch.setenv(name, "the-callers")
+    made = settings.clean_environment(tmp_path, {"http_proxy": "http://127.0.0.1:1"})
+    assert "the-callers" not in made.values()
+    assert made["HOME"] == str(tmp_path / "home")
+    assert list((tmp_path / "home").iterdir()) == []
+    assert made["DATABRICKS_CONFIG_FILE"] == os.devnull
+    assert made["PATH"].split(os.pathsep)[0] == str(tmp_path / "bin")
+
+
+def test_without_git_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(BundleflowError, match="git is not on PATH") as caught:
+        settings.git_program()
+    assert caught.value.exit_code == ExitCode.TROUBLE

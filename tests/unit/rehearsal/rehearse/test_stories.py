@@ -1,0 +1,86 @@
+"""Stories as data: they can be played on the template, and the terminal tells them safely."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import pytest
+
+from bundleflow.records.errors import BundleflowError
+from rehearsal import scenarios
+from rehearsal.rehearse import main
+from rehearsal.rehearse.expectations import _CHECKS
+from rehearsal.rehearse.player import _fits
+from rehearsal.rehearse.result import Check, Rehearsal, Scenario, Step
+from rehearsal.rehearse.terminal import Terminal
+from rehearsal.scenarios import changes, model
+
+CHANGES = [changes.NEW_FEATURE, changes.LARGER_FOREST, changes.BROKEN_FEATURE]
+
+
+@pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.message)
+def test_the_changes_fit_the_template(change: model.Change, iris: Path):
+    assert [edit.path for edit in change.edits if not _fits(iris, edit)] == []
+
+
+@pytest.fixture(scope="module")
+def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    import subprocess
+    import sys
+
+    folder = tmp_path_factory.mktemp("template") / "iris"
+    subprocess.run([sys.executable, "-m", "bundleflow", "new", "iris", str(folder), "--defaults"], check=True, timeout=120)
+    return folder
+
+
+def test_every_kind_of_expectation_can_be_checked():
+    assert set(_CHECKS) == set(model.Expectation.__args__)  # type: ignore[attr-defined]  # a union type has its members
+
+
+def test_all_plays_every_story_and_a_typo_is_named():
+    assert scenarios.choose("all") == list(scenarios.STORIES.values())
+    with pytest.raises(BundleflowError, match="no scenario `gren`") as caught:
+        scenarios.choose("gren")
+    assert "`green`" in caught.value.fix
+
+
+@pytest.mark.parametrize(
+    ("argv", "cause"),
+    [
+        (["x", "--template", "iris"], "Both a folder and --template"),
+        (["--scenario", "gren"], "no scenario"),
+        (["--cli", "/nowhere/databricks"], "no such program"),
+        (["--spark-remote", "spark.example.org"], "Spark Connect"),
+        (["/nowhere/project"], "no project folder"),
+    ],
+)
+def test_wrong_use_is_refused_before_anything_starts(argv: list[str], cause: str):
+    with pytest.raises(BundleflowError, match=cause) as caught:
+        main.main(argv)
+    assert caught.value.exit_code == 2
+    assert caught.value.fix
+
+
+def test_the_terminal_shows_untrusted_text_harmlessly_and_no_colours_in_a_file():
+    stream = io.StringIO()
+    screen = Terminal(stream)
+    screen.tell("job \x1b[31mred\x1b[0m\r\n::error::x \u202e")
+    screen.scene(Step("a", "b", "c", ok=False, checks=[Check("this", ok=False, found="that\x07")]))
+    text = stream.getvalue()
+    assert "\x1b" not in text
+    assert "\x07" not in text
+    assert "\u202e" not in text
+    assert text.count("\n") == 4
+
+
+def test_a_scene_that_was_stopped_as_it_should_reads_as_a_success():
+    stream = io.StringIO()
+    step = Step("broken change", "stopped", "stopped as expected", ok=True, stopped=True)
+    result = Rehearsal(
+        "t", "p", "2026-01-01", ok=True, scenarios=[Scenario("green", "title", ok=True, steps=[step])], next_commands=["one"]
+    )
+    Terminal(stream).table(result, "/x/report.html", [])
+    assert "stopped as expected" in stream.getvalue()
+    assert "WRONG" not in stream.getvalue()
+    assert "/x/report.html" in stream.getvalue()
