@@ -118,7 +118,7 @@ def require(state: State, token: Token | None, repository: Repository, *needs: s
     if token.kind == "user":
         admin = any(need.startswith(("administration", "environments")) for need in needs)
         raise GitHubError(403, "Must have admin rights to Repository." if admin else "Must have push access to repository")
-    raise no_permission()
+    raise no_permission(*needs)
 
 
 def checked_permissions(permissions: Mapping[str, str]) -> dict[str, str]:

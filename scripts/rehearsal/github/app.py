@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from rehearsal.github import local
+from rehearsal.github import access, local, repositories
 from rehearsal.github.api import account, actions, code, delivery, git, issues, pulls
 from rehearsal.github.api.call import Answer, Call, Endpoint
 from rehearsal.github.errors import GitHubError
@@ -120,6 +120,9 @@ class _Server:
             return endpoint.handler(call)
         with call.state.locked():
             endpoint.check(call)
+            if call.state.open_user and "repo" in call.parts:
+                # A server of its own is told of no push: it looks.
+                repositories.refs_changed(call.state, call.full_name, access.person(call.state.open_user))
             return endpoint.handler(call)
 
     def _make_trouble(self, method: str, path: str) -> None:
@@ -155,7 +158,9 @@ def _json(request: Request, raw: bytes) -> Any:
     if not raw or request.url.path.startswith("/_local/"):
         return raw or None
     try:
-        return json.loads(raw)
+        body = json.loads(raw)
+        json.dumps(body, ensure_ascii=False).encode()  # Half of a surrogate pair is JSON, but no text.
+        return body
     except ValueError as error:
         raise GitHubError(400, "Problems parsing JSON") from error
 

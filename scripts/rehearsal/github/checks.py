@@ -86,7 +86,7 @@ def _emit(state: State, repository: Repository, token: Token, check: CheckRun, a
     from rehearsal.github.render import actions as render
 
     payload = {"check_run": render.check_run(state, repository, check)}
-    events.emit(state, repository, token, "check_run", action, events.default_branch_ref(repository), payload)
+    events.emit_on_default_branch(state, repository, token, "check_run", action, payload)
 
 
 def of_commit(state: State, repository: Repository, sha: str, *, name: str = "", latest: bool = True) -> list[CheckRun]:
@@ -118,7 +118,7 @@ def set_status(state: State, repository: Repository, token: Token, sha: str, fie
     )  # fmt: skip
     state.statuses.append(made)
     payload = {"sha": sha, "state": made.state, "context": context, "description": made.description, "target_url": made.target_url}
-    events.emit(state, repository, token, "status", "", events.default_branch_ref(repository), payload)
+    events.emit_on_default_branch(state, repository, token, "status", "", payload)
     return made
 
 

@@ -43,9 +43,11 @@ def not_found() -> GitHubError:
     return GitHubError(404, "Not Found")
 
 
-def no_permission() -> GitHubError:
-    """Give the 403 for a token that lacks a permission."""
-    return GitHubError(403, "Resource not accessible by integration")
+def no_permission(*needs: str) -> GitHubError:
+    """Give the 403 for a token that lacks a permission, with the header that names those of which one would do (`key:level`)."""
+    accepted = "; ".join(need.replace("-", "_").replace(":", "=") for need in needs)
+    headers = {"X-Accepted-GitHub-Permissions": accepted} if accepted else {}
+    return GitHubError(403, "Resource not accessible by integration", headers=headers)
 
 
 def invalid(resource: str, field: str, code: str = "invalid", message: str = "") -> GitHubError:

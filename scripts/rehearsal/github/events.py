@@ -75,6 +75,15 @@ def default_branch_ref(repository: Repository) -> tuple[str, str]:
     return ref, sha
 
 
+def emit_on_default_branch(state: State, repository: Repository, token: Token, name: str, action: str, payload: Json) -> None:
+    """Emit an event that runs on the default branch; none where that branch is not there (yet), since nothing could run."""
+    try:
+        where = default_branch_ref(repository)
+    except GitHubError:
+        return
+    emit(state, repository, token, name, action, where, payload)
+
+
 def push(state: State, repository: Repository, token: Token, ref: str, before: str, after: str) -> Event:
     """Emit a `push` (`before` or `after` is 40 zeros where the reference is new or deleted)."""
     store = GitStore(repository.path)

@@ -11,8 +11,10 @@ from pathlib import Path
 from rehearsal.github.errors import GitHubError
 
 TIMEOUT_SECONDS = 60
-ZERO = "0" * 40
-MISSING_FILE = "0000000"
+HEX = frozenset("0123456789abcdef")
+SHA_CHARACTERS = 40
+SHORTEST_SHA = 7
+ZERO = "0" * SHA_CHARACTERS
 
 
 @dataclass(frozen=True)
@@ -90,14 +92,14 @@ class GitStore:
         self, *args: str, data: bytes | None = None, env: Mapping[str, str] | None = None, ok: Sequence[int] = (0,)
     ) -> tuple[int, bytes]:
         """Run git as `run` does, and give the output as it is."""
-        done = subprocess.run(
-            ["git", f"--git-dir={self.path}", *args],
-            input=data if data is not None else b"",
-            capture_output=True,
-            timeout=TIMEOUT_SECONDS,
-            check=False,
-            env={**_clean_environment(), **(env or {})},
-        )
+        full_env = {**_clean_environment(), **(env or {})}
+        if any("\x00" in each for each in (*args, *full_env.values())):
+            raise GitHubError(422, "Names, paths and people's names may not contain a null byte.")
+        command = ["git", f"--git-dir={self.path}", *args]
+        try:
+            done = subprocess.run(command, input=data or b"", capture_output=True, timeout=TIMEOUT_SECONDS, check=False, env=full_env)
+        except subprocess.TimeoutExpired as error:
+            raise GitHubError(500, f"git {args[0]} took longer than {TIMEOUT_SECONDS} s") from error
         if done.returncode not in ok:
             raise GitHubError(500, f"git {args[0]} failed: {done.stderr.decode('utf-8', 'replace').strip()}")
         return done.returncode, done.stdout
@@ -120,9 +122,9 @@ class GitStore:
 
     # References -----------------------------------------------------------------------------------------------------
 
-    def refs(self, prefix: str = "refs/") -> dict[str, str]:
-        """Give references and their SHA (a tag object's own SHA for annotated tags)."""
-        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", prefix).splitlines()
+    def refs(self, *prefixes: str) -> dict[str, str]:
+        """Give references (all, or below prefixes) and their SHA (a tag object's own SHA for annotated tags)."""
+        lines = self.text("for-each-ref", "--format=%(refname) %(objectname)", *prefixes).splitlines()
         return {line.rsplit(" ", 1)[0]: line.rsplit(" ", 1)[1] for line in lines}
 
     def set_ref(self, ref: str, sha: str, old: str | None = None) -> None:
@@ -140,7 +142,7 @@ class GitStore:
     def resolve(self, name: str) -> str | None:
         """Give the commit that a SHA, branch, tag or full reference stands for; None where there is none."""
         for candidate in (name, f"refs/heads/{name}", f"refs/tags/{name}", f"refs/{name}"):
-            is_sha = 7 <= len(candidate) <= 40 and all(c in "0123456789abcdef" for c in candidate)
+            is_sha = SHORTEST_SHA <= len(candidate) <= SHA_CHARACTERS and set(candidate) <= HEX
             if not (candidate.startswith("refs/") or is_sha):
                 continue
             code, output = self.run("rev-parse", "--quiet", "--verify", "--end-of-options", f"{candidate}^{{commit}}", ok=(0, 1, 128))
@@ -150,7 +152,7 @@ class GitStore:
 
     def type_of(self, sha: str) -> str | None:
         """Give an object's type, None where there is none."""
-        if len(sha) != 40:
+        if len(sha) != SHA_CHARACTERS or not set(sha) <= HEX:
             return None
         code, output = self.run("cat-file", "-t", sha, ok=(0, 1, 128))
         return output.strip() if code == 0 else None
@@ -250,7 +252,7 @@ class GitStore:
         return [self._with_patch(change, old, new) for change in found]
 
     def _with_patch(self, change: FileChange, old: str, new: str) -> FileChange:
-        paths = [f":(literal){p}" for p in (change.previous, change.filename) if p]
+        paths = [path for path in (change.previous, change.filename) if path]
         text = self.run("diff-tree", "-r", "-M", "-p", "--no-commit-id", old, new, "--", *paths)[1]
         at = text.find("\n@@ ")
         body = text[at + 1 :].rstrip("\n") if at >= 0 else ""
@@ -267,7 +269,14 @@ def _clean_environment() -> dict[str, str]:
     # No hooks, templates, signing or identity of the machine's user may change what the imitated GitHub makes.
     env = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     env.update(
-        {"GIT_CONFIG_GLOBAL": os.devnull, "GIT_CONFIG_SYSTEM": os.devnull, "GIT_TERMINAL_PROMPT": "0", "TZ": "UTC", "LC_ALL": "C.UTF-8"}
+        {
+            "GIT_CONFIG_GLOBAL": os.devnull,
+            "GIT_CONFIG_SYSTEM": os.devnull,
+            "GIT_TERMINAL_PROMPT": "0",
+            "GIT_LITERAL_PATHSPECS": "1",
+            "TZ": "UTC",
+            "LC_ALL": "C.UTF-8",
+        }
     )
     return env
 

@@ -25,14 +25,6 @@ def get_comment(repository: Repository, comment_id: int) -> Comment:
     return repository.comments[comment_id]
 
 
-def _emit(state: State, repository: Repository, token: Token, name: str, action: str, payload: Json) -> None:
-    try:
-        where = events.default_branch_ref(repository)
-    except GitHubError:
-        return  # An empty repository has no workflows to start.
-    events.emit(state, repository, token, name, action, where, payload)
-
-
 def create(state: State, full_name: str, token: Token, fields: Json) -> Issue:
     """Open an issue from `title`, `body`, `labels`, `assignees`."""
     repository = state.repository(full_name)
@@ -45,7 +37,7 @@ def create(state: State, full_name: str, token: Token, fields: Json) -> Issue:
     issue = Issue(state.new_id(), number, title, fields.get("body"), token.login, now, now)
     repository.issues[number] = issue
     issue.assignees = [login for login in fields.get("assignees") or [] if login in state.users]
-    _emit(state, repository, token, "issues", "opened", {"issue": render.issue(state, repository, issue)})
+    events.emit_on_default_branch(state, repository, token, "issues", "opened", {"issue": render.issue(state, repository, issue)})
     add_labels(state, repository, token, issue, fields.get("labels") or [])
     return issue
 
@@ -74,7 +66,7 @@ def update(state: State, full_name: str, number: int, token: Token, changes: Jso
     if changes.get("state") == "open" and issue.state == "closed":
         action = "reopened"
         issue.state, issue.closed_at, issue.closed_by, issue.state_reason = "open", None, None, "reopened"
-    _emit(state, repository, token, "issues", action, {"issue": render.issue(state, repository, issue)})
+    events.emit_on_default_branch(state, repository, token, "issues", action, {"issue": render.issue(state, repository, issue)})
     return issue
 
 
@@ -116,7 +108,7 @@ def delete_comment(state: State, full_name: str, comment_id: int, token: Token) 
 def _emit_comment(state: State, repository: Repository, token: Token, made: Comment, action: str) -> None:
     issue = render.issue(state, repository, repository.issues[made.issue])
     payload = {"comment": render.comment(state, repository, made), "issue": issue}
-    _emit(state, repository, token, "issue_comment", action, payload)
+    events.emit_on_default_branch(state, repository, token, "issue_comment", action, payload)
 
 
 def create_label(state: State, repository: Repository, name: str, color: str = "ededed", description: str = "") -> Label:
@@ -157,4 +149,6 @@ def _emit_label(state: State, repository: Repository, token: Token, issue: Issue
     if issue.is_pull:
         events.pull_request(state, repository, token, action, repository.pulls[issue.number], {"label": label})
     else:
-        _emit(state, repository, token, "issues", action, {"issue": render.issue(state, repository, issue), "label": label})
+        events.emit_on_default_branch(
+            state, repository, token, "issues", action, {"issue": render.issue(state, repository, issue), "label": label}
+        )

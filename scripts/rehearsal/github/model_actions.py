@@ -31,7 +31,7 @@ class Step:
 
 @dataclass
 class Job:
-    """A job of a run; its check run has the same id (`status` queued, waiting, in_progress, completed)."""
+    """A job of a run; its check run has the same id (`status` queued, pending, waiting, in_progress, completed)."""
 
     id: int
     run_id: int

@@ -67,8 +67,7 @@ def grant(state: State, full_name: str, login: str, role: str) -> None:
 
 def visible_refs(repository: Repository) -> dict[str, str]:
     """Give branches and tags, as commits or tag objects."""
-    store = GitStore(repository.path)
-    return {**store.refs("refs/heads/"), **store.refs("refs/tags/")}
+    return GitStore(repository.path).refs("refs/heads/", "refs/tags/")
 
 
 def refs_changed(state: State, full_name: str, token: Token) -> list[Event]:

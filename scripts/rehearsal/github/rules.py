@@ -12,6 +12,8 @@ from rehearsal.github.gitstore import GitStore
 from rehearsal.github.model import Json, PullRequest, Repository, Rule
 from rehearsal.github.state import State
 
+BEHIND = "The head branch is not up to date with the base branch."
+
 KINDS: dict[str, Json | None] = {
     "creation": None,
     "deletion": None,
@@ -120,20 +122,21 @@ def _check_violations(state: State, repository: Repository, request: PullRequest
             word = {"failure": "is failing", "pending": "is in progress"}.get(states.get(context, ""), "is expected")
             found.append(f'Required status check "{context}" {word}.')
     if parameters["strict_required_status_checks_policy"] and not GitStore(repository.path).is_ancestor(request.base_sha, request.head_sha):
-        found.append("The head branch is not up to date with the base branch.")
+        found.append(BEHIND)
     return found
 
 
 def mergeable_state(state: State, repository: Repository, request: PullRequest) -> str:
-    """Give `mergeable_state`: dirty, draft, blocked, unstable or clean (unknown when closed)."""
+    """Give `mergeable_state`: dirty, draft, blocked, behind, unstable or clean (unknown when closed)."""
     if repository.issues[request.number].state == "closed":
         return "unknown"
     if request.mergeable is False:
         return "dirty"
     if request.draft:
         return "draft"
-    if violations(state, repository, request):
-        return "blocked"
+    broken = violations(state, repository, request)
+    if broken:
+        return "behind" if broken == [BEHIND] else "blocked"
     states = context_states(state, repository, request.head_sha).values()
     return "unstable" if any(each != "success" for each in states) else "clean"
 

@@ -94,7 +94,7 @@ def _emit(state: State, repository: Repository, run: Run, action: str) -> None:
 
     payload = {"workflow_run": render.run(state, run), "workflow": {"name": run.name, "path": run.path, "id": run.workflow_id}}
     token = access.person(run.triggering_actor)
-    events.emit(state, repository, token, "workflow_run", action, events.default_branch_ref(repository), payload)
+    events.emit_on_default_branch(state, repository, token, "workflow_run", action, payload)
 
 
 def add_job(state: State, run_id: int, spec: JobSpec) -> Job:
@@ -136,7 +136,7 @@ def set_job_status(state: State, job: Job, status: str) -> None:
     if run.status == "completed":
         return
     statuses = {each.status for each in state.jobs_of(run.id, run.run_attempt)}
-    for status_of_run in ("in_progress", "waiting", "queued"):
+    for status_of_run in ("in_progress", "waiting", "pending", "queued"):
         if status_of_run in statuses:
             run.status = status_of_run
             break

@@ -134,19 +134,21 @@ class State:
     @contextmanager
     def locked(self) -> Iterator[None]:
         """Hold the lock (reentrant); when the outermost holder leaves, waiters are woken and events are delivered."""
-        with self._condition:
-            self._depth += 1
-            try:
-                yield
-            finally:
-                self._depth -= 1
-                outermost = self._depth == 0
-                sent: list[Event | RunRequest] = []
-                if outermost:
-                    sent, self._outbox = self._outbox, []
-                    self._condition.notify_all()
-        for message in sent:
-            self._deliver(message)
+        sent: list[Event | RunRequest] = []
+        try:
+            with self._condition:
+                self._depth += 1
+                try:
+                    yield
+                finally:
+                    self._depth -= 1
+                    if self._depth == 0:
+                        sent, self._outbox = self._outbox, []
+                        self._condition.notify_all()
+        finally:
+            # Also after an error: what happened before it has happened.
+            for message in sent:
+                self._deliver(message)
 
     def wait(self, seconds: float) -> None:
         """Let others at the state until something changed, or the time is over (call it inside one `locked()` only)."""

@@ -65,6 +65,13 @@ class ActionsWorld:
             spec = runs.JobSpec(name, key, environment, list(labels), workflow_ref, workflow_sha, concurrency_group)
             return runs.add_job(self.state, run_id, spec)
 
+    def hold_job(self, job_id: int) -> Job:
+        """Say that a job waits for its turn in a concurrency group (`pending`); `start_job` or `finish_job` ends that."""
+        with self.state.locked():
+            job = self.state.job(job_id)
+            runs.set_job_status(self.state, job, "pending")
+            return job
+
     def start_job(self, job_id: int) -> Job:
         """Say that a job runs; 422 while its gate is closed."""
         with self.state.locked():

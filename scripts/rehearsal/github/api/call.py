@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlencode
 
 from rehearsal.github import access
+from rehearsal.github.api.fields import check_types
 from rehearsal.github.errors import GitHubError
 from rehearsal.github.model import Json, Repository
 from rehearsal.github.model_actions import Token
@@ -156,6 +157,7 @@ class Endpoint:
         if self.body is not None and isinstance(call.body, dict):
             for name in sorted(set(call.body) - set(self.body)):
                 raise GitHubError(422, f'Invalid request.\n\n"{name}" is not a permitted key.')
+            check_types(call.body)
         for name in sorted(set(call.query) - {*self.query, *PAGING}):
             raise GitHubError(422, f"Invalid request.\n\nThe query parameter `{name}` is not known to this imitation of {self.path}.")
 

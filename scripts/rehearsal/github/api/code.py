@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+from datetime import datetime
 
 from rehearsal.github import codeowners, repositories, rules
 from rehearsal.github.api.call import Answer, Call, Endpoint
@@ -42,7 +43,7 @@ def list_commits(call: Call) -> Answer:
         raise GitHubError(404 if call.query.get("sha") else 409, "Not Found" if call.query.get("sha") else "Git Repository is empty.")
     extra = [f"--{key}={call.query[key]}" for key in ("since", "until") if call.query.get(key)]
     if call.query.get("author"):
-        extra.append(f"--author={call.query['author']}")
+        extra += ["--fixed-strings", f"--author={call.query['author']}"]
     revisions = [start, "--", call.query["path"]] if call.query.get("path") else [start]
     return call.page(store.log(*revisions, extra=extra), lambda each: code.commit(call.state, call.repository, each))
 
@@ -144,7 +145,7 @@ def _write_file(call: Call, content: bytes | None) -> Answer:
     """Commit one file (None deletes it), on the branch's head, if `sha` is the present one."""
     path = _clean_path(call.parts["path"])
     if path.startswith(".github/workflows/") and call.who.kind == "job":
-        raise no_permission()
+        raise no_permission("workflows:write")
     repository, store = call.repository, GitStore(call.repository.path)
     branch = call.text("branch", required=False) or repository.default_branch
     head = store.resolve(f"refs/heads/{branch}")
@@ -164,7 +165,7 @@ def _write_file(call: Call, content: bytes | None) -> Answer:
     tree = store.write_tree([TreeEntry(path, present.mode if present else "100644", "blob", sha)], base)
     user = call.state.add_user(call.who.login)
     author = Person(user.name, user.email)
-    author, committer = (_person(call, key, author if key == "author" else GITHUB) for key in ("author", "committer"))
+    author, committer = (person(call, key, author if key == "author" else GITHUB) for key in ("author", "committer"))
     commit = store.commit_tree(tree, [head] if head else [], call.text("message"), author, committer)
     repositories.change_ref(call.state, repository, call.who, f"refs/heads/{branch}", commit, head)
     made = code.git_commit(call.state, repository, store.commit(commit))
@@ -172,13 +173,20 @@ def _write_file(call: Call, content: bytes | None) -> Answer:
     return Answer({"content": written, "commit": made}, 201 if present is None else 200)
 
 
-def _person(call: Call, key: str, default: Person) -> Person:
+def person(call: Call, key: str, default: Person) -> Person:
+    """Give the author, committer or tagger of the body, or the default; 422 for one without name and address, or a wrong date."""
     given = call.fields().get(key)
     if given is None:
         return default
     if not isinstance(given, dict) or not given.get("name") or not given.get("email"):
         raise invalid("Commit", key, "missing_field")
-    return Person(str(given["name"]), str(given["email"]), str(given.get("date") or ""))
+    date = str(given.get("date") or "")
+    try:
+        if date:
+            datetime.fromisoformat(date)
+    except ValueError:
+        raise invalid("Commit", f"{key}.date", "custom", f"{date} is not a time in ISO 8601") from None
+    return Person(str(given["name"]), str(given["email"]), date)
 
 
 def put_contents(call: Call) -> Answer:

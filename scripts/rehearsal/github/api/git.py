@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 
 from rehearsal.github import merging, repositories, rules
 from rehearsal.github.api.call import Answer, Call, Endpoint, no_content
-from rehearsal.github.api.code import _person
+from rehearsal.github.api.code import person
 from rehearsal.github.errors import GitHubError, invalid, no_permission, not_found
 from rehearsal.github.gitstore import EMPTY_TREE, GitStore, Person, TreeEntry
 from rehearsal.github.model import Json
@@ -80,7 +81,7 @@ def _entry(call: Call, store: GitStore, item: Json) -> TreeEntry:
     if mode not in MODES or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise GitHubError(422, f"tree.path contains a malformed path component, or tree.mode is unknown: {path} {mode}")
     if path.startswith(".github/workflows/") and call.who.kind == "job":
-        raise no_permission()
+        raise no_permission("workflows:write")
     if "content" in item:
         return TreeEntry(path, mode, "blob", store.write_blob(str(item["content"]).encode()))
     sha = item.get("sha")
@@ -98,8 +99,8 @@ def create_git_commit(call: Call) -> Answer:
     """Create git commit: `POST /git/commits`."""
     user = call.state.add_user(call.who.login)
     default = Person(user.name, user.email)
-    author = _person(call, "author", default)
-    committer = _person(call, "committer", author)
+    author = person(call, "author", default)
+    committer = person(call, "committer", author)
     parents = [_typed(call, sha, "commit") for sha in call.fields().get("parents") or []]
     tree = _typed(call, call.text("tree"), "tree")
     sha = _store(call).commit_tree(tree, parents, call.text("message"), author, committer)
@@ -139,8 +140,9 @@ def create_tag(call: Call) -> Answer:
     if not _store(call).valid_ref(f"refs/tags/{name}"):
         raise invalid("Tag", "tag")
     user = call.state.add_user(call.who.login)
-    who = _person(call, "tagger", Person(user.name, user.email))
-    stamp = f"{who.name} <{who.email}> {int(call.state.clock.now())} +0000".replace("\n", " ")
+    who = person(call, "tagger", Person(user.name, user.email))
+    name_, email = (re.sub(r"[<>\n]", "", each) for each in (who.name, who.email))
+    stamp = f"{name_} <{email}> {int(call.state.clock.now())} +0000"
     text = f"object {target}\ntype {kind}\ntag {name}\ntagger {stamp}\n\n{call.text('message')}\n"
     sha = _store(call).run("mktag", data=text.encode())[1].strip()
     return Answer(_tag(call, sha), 201)
@@ -174,8 +176,7 @@ def _check_workflow_change(call: Call, old: str | None, new: str) -> None:
     known = [] if old is None else [f"^{old}"]
     others = [f"^{sha}" for sha in store.refs("refs/heads/").values()]
     if store.log(new, *known, *others, "--", ".github/workflows", limit=1):
-        message = "Resource not accessible by integration"
-        raise GitHubError(403, message)
+        raise no_permission("workflows:write")
 
 
 def create_ref(call: Call) -> Answer:
