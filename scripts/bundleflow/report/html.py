@@ -66,7 +66,8 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters.update({name: getattr(html_format, name) for name in ("seconds", "clock", "plural", "seen", "moment")})
+    for name in ("seconds", "clock", "plural", "seen", "moment", "ref", "who", "ticks"):
+        environment.filters[name] = getattr(html_format, name)
     return environment
 
 

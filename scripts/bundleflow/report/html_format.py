@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from datetime import UTC, datetime
+
+from markupsafe import Markup, escape
+
+_NO_BREAK = "\u00a0"
 
 
 def seconds(value: float) -> str:
     """A length of time in seconds as people say it: `40 ms`, `4.2 s`, `38 s`, `2 min 5 s`, `1 h 3 min`."""
     if value < 0.095:
-        return f"{max(0, round(value * 1000))} ms"
-    if value < 9.95:
-        return f"{value:.1f} s"
-    minutes, rest = divmod(round(value), 60)
-    if not minutes:
-        return f"{rest} s"
-    hours, minutes_left = divmod(minutes, 60)
-    return f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s"
+        text = f"{max(0, round(value * 1000))} ms"
+    elif value < 9.95:
+        text = f"{value:.1f} s"
+    else:
+        minutes, rest = divmod(round(value), 60)
+        hours, minutes_left = divmod(minutes, 60)
+        text = f"{hours} h {minutes_left} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"
+    return text.replace(" ", _NO_BREAK)
 
 
 def clock(value: float) -> str:
@@ -45,3 +50,20 @@ def seen(text: object) -> str:
         char if char in "\n\t" or unicodedata.category(char) not in ("Cc", "Cf", "Cs", "Co", "Cn") else f"\\u{ord(char):04x}"
         for char in str(text)
     )
+
+
+def ref(name: str) -> str:
+    """A git reference for people: `main`, `pull request #3`; anything else as it is."""
+    pull = re.fullmatch(r"refs/pull/(\d+)/(merge|head)", name)
+    return f"pull request #{pull[1]}" if pull else name.removeprefix("refs/heads/").removeprefix("refs/tags/")
+
+
+def who(identity: str) -> str:
+    """An identity for people: the application id of a service principal is cut, a name is as it is."""
+    return f"service principal {identity[:8]}…" if re.fullmatch(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", identity) else identity
+
+
+def ticks(text: object) -> Markup:
+    """Untrusted text in which what stands between backticks is shown as code."""
+    parts = re.split(r"`([^`\n]+)`", seen(text))
+    return Markup("").join(Markup("<code>{}</code>").format(part) if number % 2 else escape(part) for number, part in enumerate(parts))

@@ -53,6 +53,19 @@ ATTRIBUTES = {"a": {"href"}, "details": {"open"}, "ol": {"start"}, "blockquote":
 CLASSES = frozenset({"alert", "alert-title", "note", "tip", "important", "warning", "caution", "graph-note"})
 _ALERT = re.compile(r"<blockquote>\s*<p>\[!(NOTE|TIP|IMPORTANT|WARNING|CAUTION)\]\s*")
 
+_TONES = {
+    "\u2705": "ok",
+    "\u274c": "bad",
+    "\U0001f6d1": "bad",
+    "\u23f1\ufe0f": "wait",
+    "\U0001f535": "wait",
+    "\U0001f6ab": "skip",
+    "\u26aa": "skip",
+    "\u2795": "plus",
+    "\u270f\ufe0f": "change",
+}
+_SIGNS = re.compile("|".join(_TONES))
+
 LinkMap = Callable[[str], str | None]
 """Turns the address of a link into the one to use on the page; None takes the link away and leaves its text."""
 
@@ -88,7 +101,12 @@ def markdown_html(text: str, link: LinkMap) -> Markup:
         url_schemes={"https", "http"},
         link_rel="noopener noreferrer nofollow",
     )
-    return Markup(cleaned)  # noqa: S704 (cleaned by nh3 just above)
+    return Markup(_SIGNS.sub(lambda sign: _icon(_TONES[sign[0]]), cleaned))  # noqa: S704 (cleaned by nh3 just above)
+
+
+def _icon(tone: str) -> str:
+    """A coloured dot in place of an emoji, which not every machine has a font for; the words beside it say the same."""
+    return f'<span class="sign {tone}" aria-hidden="true"></span>'
 
 
 def _alert(match: re.Match[str]) -> str:

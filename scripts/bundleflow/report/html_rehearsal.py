@@ -2,63 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from markupsafe import Markup
 
-from bundleflow.report.html_calls import in_words
-from bundleflow.report.html_format import clock, plural, seconds
+from bundleflow.report.html_calls import READS, in_words
+from bundleflow.report.html_format import seconds
 from bundleflow.report.html_markdown import LinkMap, markdown_html, page_links
-from bundleflow.report.html_svg import Axis, Node, axis, axis_svg, bar_svg, graph_svg
+from bundleflow.report.html_svg import Node, axis, axis_svg, bar_svg, graph_svg, lines_svg
+from bundleflow.report.html_timeline import TONES, Row, anchor, job_tone, timeline, trigger
 
 Data = Mapping[str, Any]
 
-TONES = {
-    "success": "ok",
-    "failure": "bad",
-    "timed_out": "bad",
-    "rejected": "bad",
-    "missing": "bad",
-    "cancelled": "skip",
-    "skipped": "skip",
-    "SUCCESS": "ok",
-    "FAILED": "bad",
-    "TIMEDOUT": "bad",
-    "INTERNAL_ERROR": "bad",
-    "UPSTREAM_FAILED": "skip",
-    "CANCELED": "skip",
-    "EXCLUDED": "skip",
-    "RUNNING": "wait",
-    "PENDING": "wait",
-}
-"""How a conclusion or a task's state looks: ok, bad, skip, wait; `stop` is given to what the story wanted to be stopped."""
-
 CALLS_SHOWN = 150
-NO_BAR = Markup()
 LOG_SHOWN = 20_000
 
 
 @dataclass(frozen=True)
-class Row:
-    """A row of the timeline: a heading (no bar) or a bar with its label."""
-
-    label: str
-    detail: str
-    href: str = ""
-    tone: str = ""
-    bar: Markup = NO_BAR
-    spoken: str = ""
-
-
-@dataclass(frozen=True)
 class Calls:
-    """Requests of a job: what they changed in words, and the requests themselves (as many as are shown)."""
+    """Requests of a job: what they changed in words, and those that changed something (as many as are shown).
+
+    `identity` is the one that sent them all; empty when there were several.
+    """
 
     total: int
+    changing: int
     changes: Sequence[str]
     shown: Sequence[Data]
+    identity: str
 
 
 @dataclass(frozen=True)
@@ -81,6 +54,7 @@ class RunView:
     anchor: str
     tone: str
     expected_stop: bool
+    trigger: str
     jobs: Sequence[JobView]
 
 
@@ -94,6 +68,7 @@ class JobRunView:
     graph: Markup
     rows: Sequence[Row]
     axis: Markup
+    lines: Markup
 
 
 @dataclass(frozen=True)
@@ -125,6 +100,7 @@ class RehearsalView:
     job_runs: Sequence[JobRunView]
     tiles: Sequence[tuple[str, str, str]]
     axis: Markup
+    lines: Markup
     timeline: Sequence[Row]
     shares: Sequence[Share]
     differences: Sequence[tuple[str, Sequence[Data]]]
@@ -148,7 +124,8 @@ def rehearsal_view(data: Data) -> RehearsalView:
         job_runs=[_job_run(run) for run in job_runs],
         tiles=_tiles(data),
         axis=axis_svg(scale),
-        timeline=[row for run in runs for row in _run_rows(run, scale)] + _job_run_rows(job_runs, scale),
+        lines=lines_svg(scale),
+        timeline=timeline(steps, data["workflow_runs"], job_runs, stopped, scale),
         shares=_shares(data["timings"]),
         differences=_by_file(data["differences"]),
         wrong=[view for _, views in scenarios for view in views if not view.data["ok"]],
@@ -156,29 +133,32 @@ def rehearsal_view(data: Data) -> RehearsalView:
 
 
 def _run(data: Data, expected_stop: bool, link: LinkMap) -> RunView:
-    def tone(conclusion: str) -> str:
-        plain = TONES.get(conclusion, "wait")
-        return "stop" if expected_stop and plain == "bad" else plain
-
-    anchor = f"run-{data['id']}"
+    place = anchor(data)
     jobs = [
         JobView(
             data=job,
-            anchor=f"{anchor}-{number}",
-            tone=tone(job["conclusion"]),
+            anchor=f"{place}-{number}",
+            tone=job_tone(job["conclusion"], expected_stop),
             summary=markdown_html(job["summary_markdown"], link),
             calls=_calls(job["workspace_calls"]),
             log=_tail(job["log_tail"]),
         )
         for number, job in enumerate(data["jobs"])
     ]
-    run_tone = tone(data["conclusion"])
-    return RunView(data=data, anchor=anchor, tone=run_tone, expected_stop=run_tone == "stop", jobs=jobs)
+    tone = job_tone(data["conclusion"], expected_stop)
+    return RunView(data=data, anchor=place, tone=tone, expected_stop=tone == "stop", trigger=trigger(data), jobs=jobs)
 
 
 def _calls(calls: Sequence[Data]) -> Calls:
-    changes = in_words((call["method"], call["path"], call["status"]) for call in calls)
-    return Calls(total=len(calls), changes=changes, shown=calls[:CALLS_SHOWN])
+    identities = {call["identity"] for call in calls}
+    changing = [call for call in calls if call["method"] not in READS]
+    return Calls(
+        total=len(calls),
+        changing=len(changing),
+        changes=in_words((call["method"], call["path"], call["status"]) for call in calls),
+        shown=changing[:CALLS_SHOWN],
+        identity=identities.pop() if len(identities) == 1 else "",
+    )
 
 
 def _tail(text: str) -> str:
@@ -189,32 +169,6 @@ def _step(data: Data, runs: Mapping[int, RunView]) -> StepView:
     tone = "bad" if not data["ok"] else "stop" if data["stopped"] else "ok"
     held = sum(1 for check in data["checks"] if check["ok"])
     return StepView(data=data, tone=tone, runs=[runs[run] for run in data["workflow_runs"] if run in runs], held=held)
-
-
-def _run_rows(run: RunView, scale: Axis) -> Iterable[Row]:
-    yield Row(run.data["name"], f"{run.data['event']} · {run.data['ref']}", href=run.anchor)
-    for job in run.jobs:
-        data = job.data
-        state = "stopped as expected" if job.tone == "stop" else data["conclusion"]
-        waited = f", waited {seconds(data['waited_s'])}" if data["waited_s"] >= 0.1 else ""
-        yield Row(
-            data["name"],
-            "not run" if job.tone == "skip" else seconds(data["duration_s"]) + waited,
-            href=job.anchor,
-            tone=job.tone,
-            bar=bar_svg(scale, data["started"], data["duration_s"], job.tone, data["waited_s"] if job.tone != "skip" else 0.0),
-            spoken=f"from {clock(data['started'])} to {clock(data['started'] + data['duration_s'])}, {state}",
-        )
-
-
-def _job_run_rows(job_runs: Sequence[Data], scale: Axis) -> list[Row]:
-    rows = [Row("Job runs in the workspace", plural(len(job_runs), "run"), href="job-runs")] if job_runs else []
-    for run in job_runs:
-        tone = TONES.get(run["result"], "bad")
-        bar = bar_svg(scale, run["started"], run["duration_s"], tone)
-        spoken = f"from {clock(run['started'])} to {clock(run['started'] + run['duration_s'])}, {run['result']}"
-        rows.append(Row(run["job_name"], seconds(run["duration_s"]), f"job-run-{run['run_id']}", tone, bar, spoken))
-    return rows
 
 
 def _job_run(data: Data) -> JobRunView:
@@ -246,6 +200,7 @@ def _job_run(data: Data) -> JobRunView:
         graph=graph_svg(nodes, f"Tasks of {data['job_name']}: " + ", ".join(f"{node.key} {node.state}" for node in nodes)),
         rows=rows,
         axis=axis_svg(scale),
+        lines=lines_svg(scale),
     )
 
 
@@ -269,7 +224,7 @@ def _tiles(data: Data) -> list[tuple[str, str, str]]:
 
 def _shares(timings: Mapping[str, float]) -> list[Share]:
     longest = max(timings.values(), default=0.0) or 1.0
-    ordered = sorted(timings.items(), key=lambda item: -item[1])
+    ordered = sorted(((label, value) for label, value in timings.items() if value >= 0.05), key=lambda item: -item[1])
     return [Share(label, value, round(100 * value / longest, 2)) for label, value in ordered]
 
 

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from bundleflow.records.run import RunRecord, TaskRecord
 from bundleflow.report.html_format import seconds
-from bundleflow.report.html_svg import Node, axis, axis_svg, bar_svg, graph_svg
+from bundleflow.report.html_svg import Node, axis, axis_svg, bar_svg, graph_svg, lines_svg
 
 _TONES = {
     "SUCCESS": "ok",
@@ -43,6 +43,7 @@ class RunPageView:
     facts: Sequence[tuple[str, str]]
     graph: Markup
     axis: Markup
+    lines: Markup
     tasks: Sequence[TaskView]
     duration_s: float
     link: str
@@ -74,6 +75,7 @@ def run_view(run: RunRecord) -> RunPageView:
         facts=_facts(run),
         graph=graph_svg(nodes, f"Tasks of {title}: {spoken}"),
         axis=axis_svg(scale),
+        lines=lines_svg(scale),
         tasks=tasks,
         duration_s=(end - begin) / 1000,
         link=_link(run.url),

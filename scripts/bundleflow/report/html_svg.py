@@ -13,6 +13,9 @@ from bundleflow.report.html_format import clock, seconds, seen
 GRAPH_TASKS = 200
 """Larger graphs cannot be read; the timeline and the table show the tasks."""
 
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
+"""Distances of marks on a time axis, in seconds."""
+
 _NODE = (176, 46)
 _GAP = (44, 18)
 
@@ -43,10 +46,7 @@ def axis(length: float, wanted: int = 6) -> Axis:
     """An axis of `length` seconds with about `wanted` marks at round numbers."""
     length = max(length, 0.001)
     rough = length / wanted
-    power = 10.0 ** floor(log10(rough))
-    steps = (
-        [power * factor for factor in (1, 2, 5, 10)] if rough < 30 else [30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400]
-    )
+    steps = _STEPS if rough >= 1 else tuple(10.0 ** floor(log10(rough)) * factor for factor in (1, 2, 5, 10))
     step = next((each for each in steps if each >= rough), steps[-1])
     return Axis(length, tuple(step * number for number in range(int(length / step) + 1)))
 
@@ -65,8 +65,14 @@ def axis_svg(scale: Axis) -> Markup:
     return Markup(f'<svg class="axis" width="100%" height="16" aria-hidden="true" focusable="false">{"".join(parts)}</svg>')  # noqa: S704
 
 
+def lines_svg(scale: Axis) -> Markup:
+    """The lines that run down behind the bars, one for each mark."""
+    lines = "".join(f'<line x1="{at}%" x2="{at}%" y1="0" y2="100%"/>' for at in map(scale.percent, scale.ticks))
+    return Markup(f'<svg class="lines" width="100%" height="100%" aria-hidden="true" focusable="false">{lines}</svg>')  # noqa: S704
+
+
 def bar_svg(scale: Axis, start: float, duration: float, tone: str, waited: float = 0.0) -> Markup:
-    """One row of a timeline: grid lines, the time waited (hatched), then the work.
+    """One bar of a timeline: the time waited (thin), then the work.
 
     Args:
         scale: The axis it stands on.
@@ -75,12 +81,10 @@ def bar_svg(scale: Axis, start: float, duration: float, tone: str, waited: float
         tone: CSS class of the bar.
         waited: Seconds at the beginning of `duration`.
     """
-    lines = "".join(f'<line x1="{scale.percent(t)}%" x2="{scale.percent(t)}%" y1="0" y2="22" class="grid"/>' for t in scale.ticks)
     left, middle, right = scale.percent(start), scale.percent(start + min(waited, duration)), scale.percent(start + duration)
     waiting = f'<rect x="{left}%" y="8" width="{middle - left:.3f}%" height="6" rx="3" class="waiting"/>' if middle > left else ""
-    width = max(right - middle, 0.35)
-    bar = f'<rect x="{middle}%" y="4" width="{width:.3f}%" height="14" rx="4" class="bar {escape(tone)}"/>'
-    return Markup(f'<svg width="100%" height="22" aria-hidden="true" focusable="false">{lines}{waiting}{bar}</svg>')  # noqa: S704
+    bar = f'<rect x="{middle}%" y="4" width="{max(right - middle, 0.35):.3f}%" height="14" rx="4" class="bar {escape(tone)}"/>'
+    return Markup(f'<svg width="100%" height="22" aria-hidden="true" focusable="false">{waiting}{bar}</svg>')  # noqa: S704
 
 
 def graph_svg(nodes: Sequence[Node], title: str) -> Markup:
