@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from databricks.sdk import WorkspaceClient
 from databricks.sdk.errors import BadRequest, DatabricksError, NotFound
-from databricks.sdk.service.catalog import PermissionsChange, Privilege, VolumeType
+from databricks.sdk.service.catalog import EntityTagAssignment, PermissionsChange, Privilege, VolumeType
 from local_workspace import LocalWorkspace, clear_environment
 
 
@@ -219,3 +219,17 @@ def test_deleting_a_schema_takes_what_is_in_it(workspace: LocalWorkspace, client
     with pytest.raises(NotFound):
         client.volumes.read("main.gone.v")
     assert not (workspace.data / "volumes/main/gone").exists()
+
+
+def test_tags_of_a_schema(client: WorkspaceClient) -> None:
+    tags = client.entity_tag_assignments
+    tags.create(EntityTagAssignment(entity_type="schemas", entity_name="main.gold", tag_key="tier", tag_value="1"))
+    with pytest.raises(DatabricksError) as taken:
+        tags.create(EntityTagAssignment(entity_type="schemas", entity_name="main.gold", tag_key="tier"))
+    assert taken.value.error_code == "TAG_ASSIGNMENT_ALREADY_EXISTS"
+    changed = EntityTagAssignment(entity_type="schemas", entity_name="main.gold", tag_key="tier", tag_value="2")
+    assert tags.update("schemas", "main.gold", "tier", changed, "tag_value").tag_value == "2"
+    assert [(tag.tag_key, tag.tag_value) for tag in tags.list("schemas", "main.gold")] == [("tier", "2")]
+    tags.delete("schemas", "main.gold", "tier")
+    with pytest.raises(NotFound):
+        tags.get("schemas", "main.gold", "tier")

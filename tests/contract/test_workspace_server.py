@@ -123,3 +123,35 @@ def test_the_log_has_every_request_and_no_secret(tmp_path: Path) -> None:
     assert put["request"] == {"scope": "keys", "key": "password", "string_value": "[hidden]"}
     assert put["identity"] == "tester@example.com"
     assert "databricks-sdk-py" in put["user_agent"]
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="children are read from /proc")
+def test_no_process_outlives_a_killed_server(tmp_path: Path) -> None:
+    with LocalWorkspace(tmp_path, "--warm") as server:
+        deadline = time.monotonic() + 20
+        while not (children := _descendants(server.process.pid)) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        assert children, "the executor's processes start at once with --warm"
+        time.sleep(1.0)
+        children = _descendants(server.process.pid)
+        server.process.kill()
+        server.process.wait(timeout=10)
+        deadline = time.monotonic() + 10
+        while any(_alive(child) for child in children) and time.monotonic() < deadline:
+            time.sleep(0.1)
+        assert [child for child in children if _alive(child)] == []
+
+
+def _descendants(process: int) -> list[int]:
+    found: list[int] = []
+    for task in Path(f"/proc/{process}/task").glob("*/children"):
+        for child in map(int, task.read_text().split()):
+            found += [child, *_descendants(child)]
+    return found
+
+
+def _alive(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False

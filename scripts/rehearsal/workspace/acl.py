@@ -37,20 +37,12 @@ KINDS: dict[str, ObjectKind] = {
     "jobs": ObjectKind("job", _RUNNABLE, "IS_OWNER"),
     "pipelines": ObjectKind("pipelines", _PIPELINE, "IS_OWNER"),
     "experiments": ObjectKind("mlflowExperiment", ("CAN_READ", "CAN_EDIT", "CAN_MANAGE"), "CAN_MANAGE"),
-    "registered-models": ObjectKind(
-        "registered-model",
-        ("CAN_READ", "CAN_EDIT", "CAN_MANAGE_STAGING_VERSIONS", "CAN_MANAGE_PRODUCTION_VERSIONS", "CAN_MANAGE"),
-        "CAN_MANAGE",
-    ),
     "serving-endpoints": ObjectKind("serving-endpoint", ("CAN_VIEW", "CAN_QUERY", "CAN_MANAGE"), "CAN_MANAGE"),
     "directories": ObjectKind("directory", _FILES, ""),
     "notebooks": ObjectKind("notebook", _FILES, ""),
     "files": ObjectKind("file", _FILES, ""),
     "clusters": ObjectKind("cluster", ("CAN_ATTACH_TO", "CAN_RESTART", "CAN_MANAGE"), "CAN_MANAGE"),
-    "cluster-policies": ObjectKind("cluster-policy", ("CAN_USE",), ""),
-    "instance-pools": ObjectKind("instance-pool", ("CAN_ATTACH_TO", "CAN_MANAGE"), "CAN_MANAGE"),
     "sql/warehouses": ObjectKind("warehouses", ("CAN_VIEW", "CAN_MONITOR", "CAN_USE", "CAN_MANAGE", "IS_OWNER"), "IS_OWNER"),
-    "dashboards": ObjectKind("dashboard", ("CAN_READ", "CAN_RUN", "CAN_EDIT", "CAN_MANAGE"), "CAN_MANAGE"),
 }
 """Kinds by the word in the path `/api/2.0/permissions/{kind}/{id}`. Kinds that are not here are refused by name."""
 

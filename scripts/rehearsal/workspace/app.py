@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import importlib.util
 import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -36,6 +35,7 @@ API_MODULES = (
     "rehearsal.workspace.api.models",
     "rehearsal.workspace.api.models_mlflow",
     "rehearsal.workspace.api.grants",
+    "rehearsal.workspace.api.entity_tags",
     "rehearsal.workspace.api.files_api",
     "rehearsal.workspace.api.presigned",
     "rehearsal.workspace.api.mlflow_proxy",
@@ -57,7 +57,7 @@ def make_app(services: Services, *, log: Path | None = None, faults: list[Fault]
         faults: Orders to fail; `POST /_local/faults` adds to them.
     """
     orders = faults if faults is not None else []
-    routes = [route for name in API_MODULES if importlib.util.find_spec(name) for route in importlib.import_module(name).routes(services)]
+    routes = [route for name in API_MODULES for route in importlib.import_module(name).routes(services)]
     application = Starlette(
         routes=[*routes, *_local_routes(orders)],
         lifespan=lambda _: _lifetime(services),

@@ -41,6 +41,16 @@ class RequestLog:
             return
         asked, answered = _Excerpt(), _Excerpt()
         status: int | None = None
+        written = False
+        scope.setdefault("state", {})
+        started = time.monotonic()
+
+        def write() -> None:
+            # Before the answer's last byte leaves: whoever has an answer finds its line in the log.
+            nonlocal written
+            if not written:
+                written = True
+                self._write(scope, asked, answered, status, time.monotonic() - started)
 
         async def receive_noting() -> Message:
             message = await receive()
@@ -54,14 +64,14 @@ class RequestLog:
                 status = int(message["status"])
             elif message["type"] == "http.response.body":
                 answered.add(message.get("body", b""))
+                if not message.get("more_body"):
+                    write()
             await send(message)
 
-        scope.setdefault("state", {})
-        started = time.monotonic()
         try:
             await self.app(scope, receive_noting, send_noting)
         finally:
-            self._write(scope, asked, answered, status, time.monotonic() - started)
+            write()
 
     def _write(self, scope: Scope, asked: _Excerpt, answered: _Excerpt, status: int | None, seconds: float) -> None:
         assert self.file is not None

@@ -129,7 +129,7 @@ def _reads(services: Services) -> dict[tuple[str, str], Handler]:
 def _cluster(services: Services, cluster_id: object) -> Json:
     found = services.documents.get(CLUSTERS, str(cluster_id))
     if found is None:
-        raise does_not_exist(f"Cluster {cluster_id} does not exist")
+        raise does_not_exist("Not Found")  # the words of the recorded reference workspace, which the CLI prints
     return found
 
 

@@ -25,7 +25,7 @@ def routes(services: Services) -> list[Route]:
     """Routes of SCIM, discovery and telemetry."""
 
     async def me(request: Request) -> Response:
-        return ok(_user(caller(request)))
+        return ok(_self(caller(request)))
 
     async def users(request: Request) -> Response:
         return _listed(request, [_user(i) for i in services.identities.known.values() if not i.is_service_principal])
@@ -69,6 +69,12 @@ def routes(services: Services) -> list[Route]:
         Route(f"{SCIM}/Groups", groups, methods=["GET"]),
         Route("/telemetry-ext", telemetry, methods=["POST"]),
     ]
+
+
+def _self(identity: Identity) -> Json:
+    """What an identity is told of itself: no more than the recorded reference workspace tells, because the CLI prints all of it."""
+    shown = {"id": str(identity.id), "userName": identity.name}
+    return shown | {"displayName": identity.display_name} if identity.is_service_principal else shown
 
 
 def _user(identity: Identity) -> Json:

@@ -106,7 +106,7 @@ def _asked(request: Request) -> tuple[str, int]:
 
 
 def _model(model: Json) -> Json:
-    return without(model, *HIDDEN)
+    return without(model, *HIDDEN) | {"metastore_id": METASTORE_ID}
 
 
 def _alias(model: Json, alias: str) -> Json:

@@ -6,7 +6,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from rehearsal.workspace.api.catalog import API, chosen, crud, paged
+from rehearsal.workspace.api.catalog import API, METASTORE_ID, chosen, crud, paged
 from rehearsal.workspace.errors import invalid
 from rehearsal.workspace.http import Json, body, ok, page, query, required
 from rehearsal.workspace.securables import VOLUMES, Securables, without
@@ -28,7 +28,9 @@ def routes(services: Services) -> list[Route]:
             raise invalid(f"volume_type `{kind}` is not one of {', '.join(TYPES)}")
         if kind == "EXTERNAL":
             required(values, "storage_location")
-        volume = securables.create(VOLUMES, names, {"volume_id": services.ids.uuid(), **chosen(values, FIELDS)}, caller(request))
+        identity = services.ids.uuid()
+        place = {"storage_location": f"managed://{METASTORE_ID}/volumes/{identity}"}
+        volume = securables.create(VOLUMES, names, {"volume_id": identity, **place, **chosen(values, FIELDS)}, caller(request))
         services.files.volume_path(*names).mkdir(parents=True, exist_ok=True)
         return ok(_shown(volume))
 
