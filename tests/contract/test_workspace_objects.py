@@ -207,3 +207,13 @@ def test_experiments(workspace: LocalWorkspace, client: WorkspaceClient) -> None
     assert again != made
     with pytest.raises(NotFound):
         client.experiments.get_experiment("123456789")
+
+
+def test_an_experiment_goes_with_its_folder(client: WorkspaceClient) -> None:
+    client.workspace.mkdirs("/Shared/folder")
+    made = client.experiments.create_experiment("/Shared/folder/training").experiment_id
+    assert made is not None
+    client.workspace.delete("/Shared/folder", recursive=True)
+    gone = client.experiments.get_experiment(made).experiment
+    assert gone is not None
+    assert gone.lifecycle_stage == "deleted"

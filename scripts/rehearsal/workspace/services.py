@@ -13,7 +13,7 @@ from rehearsal.executor.manager import Executor, ServiceError
 from rehearsal.workspace.acl import AccessLists
 from rehearsal.workspace.database import Database, Documents
 from rehearsal.workspace.errors import ApiError
-from rehearsal.workspace.files import WorkspaceFiles
+from rehearsal.workspace.files import WorkspaceFiles, WorkspaceObject
 from rehearsal.workspace.identities import Identities, Identity
 from rehearsal.workspace.ids import IdMaker
 
@@ -41,6 +41,7 @@ class Services:
         workspace_id: The number that `o=` or `w=` carries in links.
         warm: Start slow helpers (executor, Spark, MLflow) at once.
         catalogs_open: Without an identities file: catalogs and schemas that were never made here are presumed to exist.
+        on_object_gone: Called with every object that left the workspace's tree by a delete.
         on_start: Run in order once the server listens.
         on_stop: Run in reverse order before the server ends.
     """
@@ -58,6 +59,7 @@ class Services:
     workspace_id: str = ""
     warm: bool = False
     catalogs_open: bool = True
+    on_object_gone: list[Callable[[WorkspaceObject], None]] = field(default_factory=list)
     on_start: list[Hook] = field(default_factory=list)
     on_stop: list[Hook] = field(default_factory=list)
 

@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 from rehearsal.workspace.errors import ApiError, does_not_exist, invalid
+from rehearsal.workspace.files import WorkspaceObject
 from rehearsal.workspace.http import Json
 from rehearsal.workspace.services import Services
 
@@ -24,6 +25,7 @@ class Experiments:
     def __init__(self, services: Services) -> None:
         self.services, self.documents = services, services.documents
         self.started = False
+        services.on_object_gone.append(self._gone)
 
     def get(self, experiment_id: str) -> Json:
         """An experiment, also a deleted one.
@@ -78,6 +80,12 @@ class Experiments:
             self._copy(self.documents.all(EXPERIMENTS))
             self.started = True
         return url
+
+    def _gone(self, item: WorkspaceObject) -> None:
+        """An experiment is deleted with the folder that it stands in."""
+        experiment = self.documents.get(EXPERIMENTS, str(item.object_id)) if item.type == "MLFLOW_EXPERIMENT" else None
+        if experiment is not None:
+            self.save(experiment | {"lifecycle_stage": "deleted", "last_update_time": self.services.clock()})
 
     def _copy(self, experiments: list[Json]) -> None:
         """Write experiments into MLflow's database under the workspace's ids; MLflow's API would choose ids of its own."""

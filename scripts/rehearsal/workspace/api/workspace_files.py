@@ -69,6 +69,8 @@ def _change_routes(services: Services) -> list[Route]:
         for gone in files.delete(str(required(values, "path")), recursive=flag(values.get("recursive"))):
             if gone.type in ACL_KIND:
                 services.access.deleted(ACL_KIND[gone.type], gone.object_id)
+            for hook in services.on_object_gone:
+                hook(gone)
         return ok()
 
     async def import_file(request: Request) -> Response:
