@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import argparse
 
-from bundleflow.adapters.github import Deployment, GitHubApi
+from bundleflow.adapters.github import GitHubApi
 from bundleflow.commands.context import flow_path, print_json
 from bundleflow.records.flow import FLOW_FILE, load_flow
+from bundleflow.records.github import Deployment
 from bundleflow.releases.deployment_record import TASK
 from bundleflow.report.markdown import visible
 

@@ -9,9 +9,10 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bundleflow.adapters.github import GitHubApi, GitHubError, Job, WorkflowRun
+from bundleflow.adapters.github import GitHubApi, GitHubError
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.evidence import Evidence
+from bundleflow.records.github import Job, WorkflowRun
 
 EVENTS = frozenset({"push", "workflow_dispatch"})
 DEPLOYING_JOB = "deploy"

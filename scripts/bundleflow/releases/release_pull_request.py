@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bundleflow.adapters.github import Comparison, GitHubApi, GitHubError, PullRequest
+from bundleflow.adapters.github import GitHubApi, GitHubError
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.github import Comparison, PullRequest
 from bundleflow.report.markdown import COMMENT_LIMIT, code, fit
 
 MARKER = "<!-- bundleflow:release -->"
