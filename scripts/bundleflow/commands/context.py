@@ -140,7 +140,7 @@ def require_login(env: Mapping[str, str], environment: str) -> None:
     if env.get("GITHUB_ACTIONS") == "true" and auth_type(env) in ("pat", "oauth-m2m"):
         Runner.here().annotate(
             "warning",
-            f"Environment {environment} logs in with a stored secret ({auth_type(env)}). OIDC needs none: see docs/failure-reasons/auth-failed.md.",
+            f"Environment {environment} logs in with a stored secret ({auth_type(env)}). A login by OIDC needs none.",
             title="bundleflow: stored secret",
         )
 
