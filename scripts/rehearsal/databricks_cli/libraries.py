@@ -101,7 +101,7 @@ def expand(bundle: Bundle) -> None:
         files = sorted(glob.glob(pattern, root_dir=bundle.sync_root))  # noqa: PTH207 - plain names are wanted
         if not files:
             where = (*path, index, field) if field else (*path, index)
-            bundle.diagnostics.error(f"no files match pattern: {pattern}", paths=(format_path(where),), locations=node.locations)
+            bundle.diagnostics.error(f"no files match pattern: {pattern}", paths=(format_path(where),), locations=item.locations[:1])
             continue
         new: list[Node] = []
         for file in files:

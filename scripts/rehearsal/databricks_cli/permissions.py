@@ -42,8 +42,8 @@ def check_shared_root(bundle: Bundle) -> None:
         bundle.diagnostics.warn(
             f"the bundle root path {root} is writable by all workspace users",
             detail="The bundle is configured to use /Workspace/Shared, which will give read/write access to all users. If this is "
-            "intentional, add CAN_MANAGE for 'group_name: users' permission to your bundle configuration. If the deployment should be restricted, "
-            "move it to a restricted folder such as /Workspace/Users/<username or principal name>.",
+            "intentional, add CAN_MANAGE for 'group_name: users' permission to your bundle configuration. If the deployment should "
+            "be restricted, move it to a restricted folder such as /Workspace/Users/<username or principal name>.",
         )
 
 

@@ -48,6 +48,9 @@ def checked_config(config: dict[str, Any]) -> dict[str, Any]:
     if len(set(names)) != len(names):
         raise invalid(f"The names of served entities must differ: {', '.join(names)}.")
     routes = (config.get("traffic_config") or {}).get("routes") or []
+    if not routes and len(entities) == 1:  # one entity gets all the traffic, by its name when it was given one
+        named = {"served_model_name": entities[0]["name"]} if entities[0].get("name") else {}
+        kept["traffic_config"] = {"routes": [named | {"traffic_percentage": 100}]}
     if routes:
         total = sum(int(route.get("traffic_percentage") or 0) for route in routes)
         if total != 100:
