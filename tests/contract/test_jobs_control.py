@@ -139,14 +139,18 @@ def test_a_schedule_fires_on_request(runner: Jobs) -> None:
     run = runner.end(answer["run_id"])
     assert (result(run), run.trigger) == ("SUCCESS", jobs.TriggerType.PERIODIC)
     assert "T02:00:00" in answer["next_fire_time"]
-    runner.client.jobs.update(job_id, new_settings=jobs.JobSettings(schedule=jobs.CronSchedule("0 0 2 * * ?", "UTC", jobs.PauseStatus.PAUSED)))
+    runner.client.jobs.update(
+        job_id, new_settings=jobs.JobSettings(schedule=jobs.CronSchedule("0 0 2 * * ?", "UTC", jobs.PauseStatus.PAUSED))
+    )
     status, answer = runner.workspace.call("POST", "/_local/jobs/fire", {"job_id": job_id})
     assert (status, answer["error_code"]) == (400, "INVALID_STATE")
 
 
 def test_people_get_mail(runner: Jobs) -> None:
     job = JobEmailNotifications(on_failure=["ops@example.com", "data@example.com"], on_start=["data@example.com"])
-    task = runner.python("bad", "raise ValueError('no data')\n", email_notifications=TaskEmailNotifications(on_failure=["team@example.com"]))
+    task = runner.python(
+        "bad", "raise ValueError('no data')\n", email_notifications=TaskEmailNotifications(on_failure=["team@example.com"])
+    )
     runner.run(task, name="mail\r\nBcc: x@example.com", email_notifications=job)
     wait_for(lambda: len(mails(runner)) == 3)
     found = {(str(mail["To"]), " ".join(str(mail["Subject"]).split()).split(": run")[0]) for mail in mails(runner)}

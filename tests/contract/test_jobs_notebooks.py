@@ -123,7 +123,9 @@ def test_many_ready_tasks_start_within_a_second_each(runner: Jobs, trained: jobs
 def test_tasks_side_by_side_do_not_lose_each_others_tables(runner: Jobs, trained: jobs.Run) -> None:
     tasks = [runner.notebook(f"write{n}", f'spark.range({n}).write.saveAsTable("main.iris.side{n}")') for n in range(1, 5)]
     last_task = runner.notebook(
-        "sum", 'dbutils.notebook.exit(sum(spark.table(f"main.iris.side{n}").count() for n in range(1, 5)))', *[f"write{n}" for n in range(1, 5)]
+        "sum",
+        'dbutils.notebook.exit(sum(spark.table(f"main.iris.side{n}").count() for n in range(1, 5)))',
+        *[f"write{n}" for n in range(1, 5)],
     )
     run = runner.run(*tasks, last_task)
     output = runner.output(run, "sum").notebook_output
@@ -135,7 +137,7 @@ def test_statements_that_sail_does_not_know(runner: Jobs, trained: jobs.Run) -> 
     code = CELL.join(
         [
             'spark.sql("USE main.iris")\nspark.sql("CREATE TABLE t (k INT PRIMARY KEY, v STRING) CLUSTER BY (k)")',
-            'spark.sql("INSERT INTO t VALUES (1, \'a\'), (2, \'b\')")',
+            "spark.sql(\"INSERT INTO t VALUES (1, 'a'), (2, 'b')\")",
             'spark.sql("ALTER TABLE t ALTER COLUMN v SET NOT NULL")\nspark.sql("OPTIMIZE t")\nspark.sql("VACUUM t")',
             "spark.sql(\"COMMENT ON TABLE main.iris.t IS 'two rows'\")\nspark.sql('GRANT SELECT ON TABLE main.iris.t TO `users`')",
             'history = [row.operation for row in spark.sql("DESCRIBE HISTORY t").collect()]',
@@ -198,12 +200,14 @@ def test_paths_of_databricks(runner: Jobs, trained: jobs.Run) -> None:
 
 def test_notebooks_call_notebooks(runner: Jobs, trained: jobs.Run) -> None:
     runner.notebook("defs", 'def twice(x):\n    return 2 * x\n\n\nown = dbutils.widgets.get("a")\n')
-    runner.notebook("child", 'spark.range(3).write.saveAsTable("main.iris.of_child")\ndbutils.notebook.exit("got " + dbutils.widgets.get("x"))\n')
+    runner.notebook(
+        "child", 'spark.range(3).write.saveAsTable("main.iris.of_child")\ndbutils.notebook.exit("got " + dbutils.widgets.get("x"))\n'
+    )
     code = CELL.join(
         [
             '# MAGIC %run ./defs $a="b"',
             'value = dbutils.notebook.run("./child", 60, {"x": "7"})',
-            'dbutils.notebook.exit(f"{value} {twice(3)} {own} {spark.table(\'main.iris.of_child\').count()}")',
+            "dbutils.notebook.exit(f\"{value} {twice(3)} {own} {spark.table('main.iris.of_child').count()}\")",
         ]
     )
     run = runner.run(runner.notebook("caller", code))
@@ -232,7 +236,10 @@ def test_a_notebook_of_jupyter_and_its_trace(runner: Jobs) -> None:
 
 
 def test_sql_tasks_with_parameters(runner: Jobs, trained: jobs.Run) -> None:
-    path = runner.upload("report.sql", "-- a report\nCREATE OR REPLACE TABLE main.iris.report AS SELECT :least AS least;\nSELECT least FROM main.iris.report;\n")
+    path = runner.upload(
+        "report.sql",
+        "-- a report\nCREATE OR REPLACE TABLE main.iris.report AS SELECT :least AS least;\nSELECT least FROM main.iris.report;\n",
+    )
     sql = Task(task_key="sql", sql_task=jobs.SqlTask("abcdef0123456789", file=jobs.SqlTaskFile(path), parameters={"least": "42"}))
     after = runner.python("after", "import sys\nprint(sys.argv[1])\n", parameters=["{{tasks.sql.output.first_row.least}}"])
     after.depends_on = [TaskDependency("sql")]
@@ -254,9 +261,13 @@ def test_an_endpoint_answers_splits_and_switches(runner: Jobs, trained: jobs.Run
     output = runner.output(run, "train").notebook_output
     assert output
     newer = str(output.result)
-    first = ServedEntityInput(entity_name="main.iris.classifier", entity_version="1", name="champion", workload_size="Small", scale_to_zero_enabled=True)
-    second = ServedEntityInput(entity_name="main.iris.classifier", entity_version=newer, name="challenger", workload_size="Small", scale_to_zero_enabled=True)
-    endpoint = runner.client.serving_endpoints.create("iris", config=EndpointCoreConfigInput(served_entities=[first])).response
+    first = ServedEntityInput(
+        entity_name="main.iris.classifier", entity_version="1", name="champion", workload_size="Small", scale_to_zero_enabled=True
+    )
+    second = ServedEntityInput(
+        entity_name="main.iris.classifier", entity_version=newer, name="challenger", workload_size="Small", scale_to_zero_enabled=True
+    )
+    endpoint = runner.client.serving_endpoints.create("iris", config=EndpointCoreConfigInput("iris", served_entities=[first])).response
     ready(runner)
     records = [{"a": 5.1, "b": 3.5, "c": 1.4, "d": 0.2}]
     assert runner.client.serving_endpoints.query("iris", dataframe_records=records).predictions == [0]
@@ -269,7 +280,9 @@ def test_an_endpoint_answers_splits_and_switches(runner: Jobs, trained: jobs.Run
     bad, _ = runner.workspace.call("POST", "/serving-endpoints/iris/invocations", {"wrong": 1})
     assert bad == 400
     status, answer = runner.workspace.call(
-        "PUT", "/api/2.0/serving-endpoints/iris/config", {"served_entities": [first.as_dict()], "traffic_config": {"routes": [{"served_model_name": "champion", "traffic_percentage": 90}]}}
+        "PUT",
+        "/api/2.0/serving-endpoints/iris/config",
+        {"served_entities": [first.as_dict()], "traffic_config": {"routes": [{"served_model_name": "champion", "traffic_percentage": 90}]}},
     )
     assert (status, answer["error_code"]) == (400, "INVALID_PARAMETER_VALUE")
     runner.client.serving_endpoints.delete("iris")

@@ -182,7 +182,9 @@ def test_conditions_and_run_if(runner: Jobs) -> None:
 
 
 def test_for_each_runs_every_input_and_says_how_many(runner: Jobs) -> None:
-    inner = runner.python("turn", 'import sys\nassert sys.argv[1] != "us"\nprint(sys.argv[1:])\n', parameters=["{{input.region}}", "{{task.name}}"])
+    inner = runner.python(
+        "turn", 'import sys\nassert sys.argv[1] != "us"\nprint(sys.argv[1:])\n', parameters=["{{input.region}}", "{{task.name}}"]
+    )
     inputs = '[{"region": "eu"}, {"region": "us"}, {"region": "ap"}]'
     run = runner.run(Task(task_key="each", for_each_task=jobs.ForEachTask(inputs=inputs, task=inner, concurrency=2)))
     assert result(run) == "FAILED"

@@ -18,3 +18,11 @@ def show(value: Any, *_: Any, **__: Any) -> None:
         sys.stdout.write(value.head(ROWS).to_string() + "\n")
     else:
         sys.stdout.write(repr(value) + "\n")
+
+
+def show_result(value: Any) -> None:
+    """Print the value of a cell's last line: a Spark table only by its columns, as nothing asks for its rows."""
+    if type(value).__module__.startswith("pyspark."):
+        sys.stdout.write(repr(value) + "\n")
+    else:
+        show(value)

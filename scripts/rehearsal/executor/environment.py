@@ -84,8 +84,15 @@ class TaskEnvironment:
         if self._spark is not None:
             self._spark.record()
 
-    def after_child(self) -> None:
+    def after_child(self, changes: dict[str, dict[str, Any]]) -> None:
         """See the tables that a notebook started by this one has made."""
+        for kind, entries in changes.items():
+            self.changes.setdefault(kind, {}).update(entries)
+        for name, table in changes.get("tables", {}).items():
+            if table is None:
+                self.tables.pop(name, None)
+            else:
+                self.tables[name] = table
         if self._spark is not None:
             self._spark.attach()
 

@@ -20,7 +20,18 @@ class Lineage:
         self._reads: dict[str, None] = {}
         self._writes: dict[str, None] = {}
         self._views: set[str] = set()
+        self.schemas: dict[str, bool] = {}
         self.unclear = False
+
+    @property
+    def made_schemas(self) -> list[str]:
+        """Full names of schemas that were made and not dropped again."""
+        return [name for name, dropped in self.schemas.items() if not dropped]
+
+    @property
+    def dropped_schemas(self) -> list[str]:
+        """Full names of schemas that were dropped and not made again."""
+        return [name for name, dropped in self.schemas.items() if dropped]
 
     def reads(self) -> list[str]:
         """Full names of tables that were read, in the order of their first reading."""
@@ -72,9 +83,12 @@ class Lineage:
 
     def statement(self, text: str) -> None:
         """Take note of an SQL statement; one that cannot be parsed makes the whole catalog be looked at afterwards."""
+        import logging
+
         import sqlglot
         from sqlglot import exp
 
+        logging.getLogger("sqlglot").setLevel(logging.ERROR)  # it warns of every statement it keeps as plain text
         try:
             tree = sqlglot.parse_one(text, read="databricks", error_level=sqlglot.ErrorLevel.RAISE)
         except sqlglot.errors.SqlglotError:
@@ -83,20 +97,33 @@ class Lineage:
         if isinstance(tree, exp.Command):
             self.unclear = True
             return
-        target = self._target(tree, exp)
+        if isinstance(tree, (exp.Create, exp.Drop)) and str(tree.args.get("kind")).upper() in ("SCHEMA", "DATABASE"):
+            self._schema(tree, exp)
+            return
+        targets = self._targets(tree, exp)
         common = {cte.alias_or_name.lower() for cte in tree.find_all(exp.CTE)}
         for table in tree.find_all(exp.Table):
-            if table is target:
+            if any(table is target for target in targets):
                 self._written(table.sql("databricks"), temporary=bool(tree.find(exp.TemporaryProperty)))
             elif table.name and table.name.lower() not in common:
                 self._read(".".join(part.name for part in table.parts))
 
     @staticmethod
-    def _target(tree: Any, exp: Any) -> Any:
-        if isinstance(tree, (exp.Create, exp.Insert, exp.Merge, exp.Update, exp.Delete, exp.Drop, exp.Alter, exp.TruncateTable)):
-            found = tree.this if not isinstance(tree, exp.TruncateTable) else tree.expressions[0]
-            return found.this if isinstance(found, exp.Schema) else found
-        return None
+    def _targets(tree: Any, exp: Any) -> list[Any]:
+        """Return the tables that a statement changes."""
+        if isinstance(tree, (exp.Drop, exp.TruncateTable)):
+            return list(tree.find_all(exp.Table))
+        if isinstance(tree, (exp.Create, exp.Insert, exp.Merge, exp.Update, exp.Delete, exp.Alter)):
+            return [tree.this.this if isinstance(tree.this, exp.Schema) else tree.this]
+        return []
+
+    def _schema(self, tree: Any, exp: Any) -> None:
+        """Take note of CREATE SCHEMA and DROP SCHEMA."""
+        table = next(tree.find_all(exp.Table), None)
+        parts = [part.name for part in table.parts] if table is not None else []
+        if parts:
+            self.schemas[".".join(self._complete([*parts, "x"]).split(".")[:2])] = isinstance(tree, exp.Drop)
+        self.unclear = self.unclear or isinstance(tree, exp.Drop)
 
     def _read(self, name: str) -> None:
         parts = split_name(name)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.executor.dbutils import install_modules
-from rehearsal.executor.display import show
+from rehearsal.executor.display import show, show_result
 from rehearsal.executor.environment import TaskEnvironment
 from rehearsal.executor.errors import TaskRefused
 from rehearsal.executor.notebook import Cell, parse
@@ -89,7 +89,7 @@ class Notebook:
         if isinstance(last, ast.Expr):
             value = eval(compile(ast.Expression(last.value), name, "eval", dont_inherit=True), self.namespace)  # noqa: S307
             if value is not None:
-                show(value)
+                show_result(value)
 
     def _line_magic(self, line: str, folder: str) -> None:
         if line.startswith("!"):

@@ -65,13 +65,24 @@ class Catalog:
                 self._schemas.add(schema)
                 changes.setdefault("schemas", {})[schema] = {}
             if described is not None:
-                changes.setdefault("tables", {})[name] = {**self._environment.details(name), **described}
+                changes.setdefault("tables", {})[name] = {**described, **self._environment.details(name)}
                 self._environment.tables[name] = described
                 self._attached.add(name)
             elif name in self._attached or name in self._environment.tables:
                 changes.setdefault("tables", {})[name] = None
                 self._environment.tables.pop(name, None)
                 self._attached.discard(name)
+
+    def record_schemas(self, made: list[str], dropped: list[str]) -> None:
+        """Fill the task's `changes` with schemas that were made (and are still there) or dropped (and are gone)."""
+        schemas = self._environment.changes.setdefault("schemas", {})
+        for name in made:
+            if self._schema_exists(name):
+                schemas[name] = {}
+        for name in dropped:
+            if not self._schema_exists(name):
+                schemas[name] = None
+                self._schemas.discard(name)
 
     def _schema_exists(self, schema: str) -> bool:
         catalog, _, name = schema.partition(".")

@@ -48,6 +48,7 @@ class SparkTask:
         """Take note of the tables that were made, changed or dropped since the last time."""
         before, self._quiet = self._quiet, True
         self.catalog.record(self.lineage.writes(), everything=self.lineage.unclear)
+        self.catalog.record_schemas(self.lineage.made_schemas, self.lineage.dropped_schemas)
         self._quiet = before
 
     def on_execute_plan(self, request: Any) -> Any:

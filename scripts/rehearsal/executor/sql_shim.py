@@ -56,6 +56,8 @@ class SqlShim:
             TaskRefused: a statement that is known to Databricks and can neither be run nor recorded here.
         """
         text = self.task.environment.paths.in_sql(sqlQuery)
+        if isinstance(args, dict) and not sql_text.is_query(text):
+            text, args = sql_text.with_values(text, args), None  # Sail takes parameters in queries only
         bare = sql_text.without_comments(text).strip().rstrip(";").strip()
         for pattern, handler in self._handlers:
             match = pattern.fullmatch(bare) or (pattern.match(bare) if handler == self._create_table else None)
@@ -103,7 +105,7 @@ class SqlShim:
             self._say(f"{plan.name}: replaced by dropping it first, because its columns changed; its history begins anew.")
             self._sql(f"DROP TABLE IF EXISTS {plan.name}")
             frame = self._sql(plan.text)
-        if plan.constraints or plan.removed:
+        if plan.constraints or plan.removed or plan.replaces:
             details = self._details(plan.name)
             details["table_constraints"] = plan.constraints
             if plan.properties:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from typing import Any
 
 CREATE = re.compile(
@@ -217,6 +218,47 @@ def closing(text: str, opening: int) -> int:
 def statements(text: str) -> list[str]:
     """Return the statements of an SQL file."""
     return [part.strip() for part in split(text, ";") if without_comments(part).strip()]
+
+
+def is_query(text: str) -> bool:
+    """Return whether a statement only reads."""
+    return bool(re.match(r"\s*(?:\(\s*)*(?:SELECT|WITH|VALUES|FROM|TABLE)\b", without_comments(text), re.I))
+
+
+def with_values(text: str, values: dict[str, Any]) -> str:
+    """Return a statement whose named parameters (`:name`, outside of quotes and comments) are literals.
+
+    Raises:
+        ValueError: a value has no literal here (a Column, say).
+    """
+    blank = _blanked(text)
+    parts, last = [], 0
+    for match in re.finditer(r"(?<![:\w]):(\w+)", blank):
+        if match.group(1) in values:
+            parts += [text[last : match.start()], as_literal(values[match.group(1)])]
+            last = match.end()
+    return "".join([*parts, text[last:]])
+
+
+def as_literal(value: Any) -> str:
+    """Return a Python value as an SQL literal.
+
+    Raises:
+        ValueError: it has none here.
+    """
+    if value is None:
+        return "NULL"
+    if isinstance(value, bool):
+        return "TRUE" if value else "FALSE"
+    if isinstance(value, (int, float)):
+        return repr(value)
+    if isinstance(value, datetime):
+        return f"TIMESTAMP '{value.isoformat(sep=' ')}'"
+    if isinstance(value, date):
+        return f"DATE '{value.isoformat()}'"
+    if isinstance(value, str):
+        return "'" + value.replace("\\", "\\\\").replace("'", "\\'") + "'"
+    raise ValueError(f"A parameter of type {type(value).__name__} cannot be used in this statement.")
 
 
 def literal(text: str) -> str:

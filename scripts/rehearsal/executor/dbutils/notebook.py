@@ -157,9 +157,9 @@ class NotebookUtils:
         number = secrets.token_hex(4)
         folder = Path(spec.folder) / f"notebook-{number}"
         folder.mkdir()
-        child = replace(spec, id=f"{spec.id}-{number}", folder=str(folder), path=target, requirements=[],
-                        parameters={name: str(value) for name, value in (arguments or {}).items()})  # fmt: skip
         self._environment.before_child()
+        child = replace(spec, id=f"{spec.id}-{number}", tables=self._environment.tables, folder=str(folder), path=target, requirements=[],
+                        parameters={name: str(value) for name, value in (arguments or {}).items()})  # fmt: skip
         log = str(folder / "log.txt")
         self._environment.report({"op": "fork", "id": child.id, "role": "task", "payload": child.to_json(), "stdout": log, "stderr": log,
                                   "env": dict(os.environ), "cwd": str(folder)})  # fmt: skip
@@ -174,7 +174,7 @@ class NotebookUtils:
                 raise WorkflowException(f"The notebook {target} took longer than {timeout_seconds} s.")
             time.sleep(POLL_SECONDS)
         result = TaskResult.from_json(json.loads(file.read_text("utf-8")))
-        self._environment.after_child()
+        self._environment.after_child(result.changes)
         if result.status != "success":
             raise WorkflowException(f"The notebook {target} failed: {result.error}\n{result.trace}")
         return result.result or ""

@@ -29,8 +29,11 @@ def apply(services: Services, changes: dict[str, Any], who: Identity) -> None:
         who: The identity the task ran as; owner of what is new.
     """
     securables = Securables(services)
-    for schema in changes.get("schemas", {}):
-        if securables.find(SCHEMAS, schema) is None:
+    for schema, about in changes.get("schemas", {}).items():
+        there = securables.find(SCHEMAS, schema) is not None
+        if about is None and there:
+            securables.delete(SCHEMAS, schema)
+        elif about is not None and not there:
             securables.create(SCHEMAS, schema.split("."), {}, who)
     for name, table in changes.get("tables", {}).items():
         before = securables.find(TABLES, name)
@@ -39,7 +42,7 @@ def apply(services: Services, changes: dict[str, Any], who: Identity) -> None:
                 securables.delete(TABLES, name)
                 _sweep(services, before)
             continue
-        fields = {key: value for key, value in table.items() if value or key == "columns"}
+        fields = {key: value for key, value in table.items() if value or key == "columns" or (before and before.get(key))}
         if before is None:
             securables.create(TABLES, name.split("."), {"table_id": services.ids.uuid(), **fields}, who)
         else:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rehearsal.workspace.jobs.conditions import compare, decide, kind_of
 from rehearsal.workspace.jobs.engine import downstream, selection
 from rehearsal.workspace.jobs.model import JobRun
@@ -40,7 +41,10 @@ def test_all_done_always_runs_and_so_does_a_task_without_upstream(upstream: list
     assert decide("ALL_FAILED", []) == "RUN"
 
 
-@given(st.sampled_from(["ALL_SUCCESS", "NONE_FAILED", "AT_LEAST_ONE_SUCCESS", "ALL_FAILED", "AT_LEAST_ONE_FAILED"]), st.lists(st.sampled_from(KINDS)))
+@given(
+    st.sampled_from(["ALL_SUCCESS", "NONE_FAILED", "AT_LEAST_ONE_SUCCESS", "ALL_FAILED", "AT_LEAST_ONE_FAILED"]),
+    st.lists(st.sampled_from(KINDS)),
+)
 def test_the_order_of_dependencies_does_not_matter(run_if: str, upstream: list[str]) -> None:
     assert decide(run_if, upstream) == decide(run_if, sorted(upstream))
 
@@ -78,7 +82,8 @@ TASKS = [
 
 
 @pytest.mark.parametrize(
-    ("only", "expected"), [([], ["a", "b", "c", "d"]), (["b"], ["b"]), (["+b"], ["a", "b"]), (["b+"], ["b", "c"]), (["+c", "d"], ["a", "b", "c", "d"])]
+    ("only", "expected"),
+    [([], ["a", "b", "c", "d"]), (["b"], ["b"]), (["+b"], ["a", "b"]), (["b+"], ["b", "c"]), (["+c", "d"], ["a", "b", "c", "d"])],
 )
 def test_selection_of_tasks(only: list[str], expected: list[str]) -> None:
     assert selection(TASKS, only) == expected

@@ -7,6 +7,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rehearsal.executor.notebook import Cell, NotebookError, parse
 
 SOURCE = """# Databricks notebook source

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rehearsal.executor.paths import PathMap
 from rehearsal.executor.requirements import RequirementError, Requirements, check
 from rehearsal.executor.sources import needs_more_than_python
@@ -34,7 +35,10 @@ def test_where_a_path_lies(path: str, expected: str) -> None:
     assert PathMap(DATA).physical(path) == expected
 
 
-@given(st.sampled_from(["/Workspace", "/Volumes", "/dbfs"]), st.lists(st.text(alphabet="abcXYZ09._- ", min_size=1).filter(lambda s: s.strip("."))))
+@given(
+    st.sampled_from(["/Workspace", "/Volumes", "/dbfs"]),
+    st.lists(st.text(alphabet="abcXYZ09._- ", min_size=1).filter(lambda s: s.strip("."))),
+)
 def test_there_and_back(top: str, parts: list[str]) -> None:
     path = "/".join([top, *parts])
     paths = PathMap(DATA)

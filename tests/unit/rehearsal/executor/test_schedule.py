@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 import pytest
+
 from rehearsal.workspace.jobs.schedule import ScheduleError, check_schedule, next_time, translate
 
 MONDAY = datetime(2026, 11, 16, 0, 0, tzinfo=UTC)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from rehearsal.executor import sql_text
 
 
@@ -29,7 +30,9 @@ def table(text: str) -> sql_text.CreateTable:
 
 
 def test_a_named_primary_key_is_taken_out_and_kept() -> None:
-    plan = table("CREATE TABLE IF NOT EXISTS c.s.t (id BIGINT NOT NULL, v DECIMAL(10, 2), CONSTRAINT pk PRIMARY KEY (id, `v`)) USING DELTA COMMENT 'x'")
+    plan = table(
+        "CREATE TABLE IF NOT EXISTS c.s.t (id BIGINT NOT NULL, v DECIMAL(10, 2), CONSTRAINT pk PRIMARY KEY (id, `v`)) USING DELTA COMMENT 'x'"
+    )
     assert plan.text == "CREATE TABLE IF NOT EXISTS c.s.t (id BIGINT NOT NULL, v DECIMAL(10, 2)) USING DELTA COMMENT 'x'"
     assert plan.constraints == [{"primary_key_constraint": {"name": "pk", "child_columns": ["id", "v"]}}]
     assert plan.removed == ["CONSTRAINT pk PRIMARY KEY (id, `v`)"]
@@ -50,7 +53,9 @@ def test_inline_and_foreign_keys() -> None:
 
 
 def test_clustering_and_properties_that_sail_does_not_know() -> None:
-    plan = table("CREATE OR REPLACE TABLE t CLUSTER BY (a) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'x' = 'y') AS SELECT 1 AS a")
+    plan = table(
+        "CREATE OR REPLACE TABLE t CLUSTER BY (a) TBLPROPERTIES ('delta.enableChangeDataFeed' = 'true', 'x' = 'y') AS SELECT 1 AS a"
+    )
     assert plan.text == "CREATE OR REPLACE TABLE t TBLPROPERTIES ('x' = 'y') AS SELECT 1 AS a"
     assert plan.replaces
     assert plan.properties == {"delta.enableChangeDataFeed": "true"}
@@ -76,7 +81,9 @@ def test_what_is_no_create_table() -> None:
 
 
 def test_added_constraints() -> None:
-    assert sql_text.added_constraint("ADD CONSTRAINT pk PRIMARY KEY (a)") == {"primary_key_constraint": {"name": "pk", "child_columns": ["a"]}}
+    assert sql_text.added_constraint("ADD CONSTRAINT pk PRIMARY KEY (a)") == {
+        "primary_key_constraint": {"name": "pk", "child_columns": ["a"]}
+    }
     assert sql_text.added_constraint("ADD COLUMN x INT") is None
     assert sql_text.added_constraint("ADD CONSTRAINT positive CHECK (a > 0)") is None
 
