@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900)]
 
 PROGRAM = [sys.executable, "-m", "bundleflow", "rehearse"]
 LIMIT_S = 800
+FIRST_LINE = "Rehearsal: nothing leaves this machine. Stand-ins: GitHub, Databricks workspace, Databricks CLI."
 
 
 @dataclass
