@@ -13,6 +13,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
+from bundleflow.adapters.preload import GITHUB, wait
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.github import Comment, Comparison, Deployment, Gate, Job, PullRequest, Review, WorkflowRun
 
@@ -255,6 +256,7 @@ class GitHubApi:
 
     @contextmanager
     def _asking(self, what: str, permission: str) -> Iterator[None]:
+        wait(GITHUB)
         from github import GithubException
         from requests import RequestException
 

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib
 import os
-import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from bundleflow import __version__
 from bundleflow.adapters.databricks_cli import auth_type
+from bundleflow.adapters.preload import SDK, wait
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.run import RunRecord, TaskRecord
 
@@ -23,30 +22,6 @@ if TYPE_CHECKING:
 RETRY_TIMEOUT_S = 120
 HTTP_TIMEOUT_S = 60
 OUTPUT_KEPT = 20_000
-
-
-class _Preloader:
-    """Imports the SDK in a thread; whoever needs the SDK waits for it, since two threads that import it at once can block each other."""
-
-    def __init__(self) -> None:
-        self.thread: threading.Thread | None = None
-
-    def start(self) -> None:
-        if self.thread is None:
-            self.thread = threading.Thread(target=importlib.import_module, args=("databricks.sdk",), daemon=True)
-            self.thread.start()
-
-    def wait(self) -> None:
-        if self.thread is not None:
-            self.thread.join()
-
-
-_preloader = _Preloader()
-
-
-def preload() -> None:
-    """Import the SDK beside the work that goes on, because a run will be started soon."""
-    _preloader.start()
 
 
 @dataclass(frozen=True)
@@ -85,7 +60,7 @@ class Workspace:
         """The task with its output, error and trace; as it is when there is nothing to be had."""
         from dataclasses import replace
 
-        _preloader.wait()
+        wait(SDK)
         from databricks.sdk.errors import BadRequest, NotFound
 
         try:
@@ -116,7 +91,7 @@ class Workspace:
 
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
-        _preloader.wait()
+        wait(SDK)
         from databricks.sdk.errors import PermissionDenied, Unauthenticated
         from databricks.sdk.errors.base import DatabricksError
         from requests import RequestException

@@ -13,6 +13,7 @@ from typing import Any
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.git import tree_of
 from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi
+from bundleflow.adapters.preload import GITHUB, preload
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
 from bundleflow.commands.steps import annotate, checked_plan, planning_identity, validated, warn
 from bundleflow.records.errors import BundleflowError
@@ -49,6 +50,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Check every target of the flow file."""
     job = load_job(args, stage="test")
+    if job.runner.is_actions:
+        preload(GITHUB)
     targets: dict[str, list[str]] = {}
     for stage in job.flow.stages.values():
         targets.setdefault(stage.target, []).append(stage.name)

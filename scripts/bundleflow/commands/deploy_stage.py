@@ -9,7 +9,7 @@ from pathlib import Path
 from bundleflow import __version__
 from bundleflow.adapters.git import commit_of, tree_of
 from bundleflow.adapters.github import GitHubApi
-from bundleflow.adapters.workspace import preload
+from bundleflow.adapters.preload import GITHUB, SDK, preload
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
 from bundleflow.commands.steps import StageRuns, planned, planning_identity, run_jobs, validated, warn
 from bundleflow.records.errors import BundleflowError, FailureReason
@@ -53,8 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Deploy a stage."""
     job = load_job(args)
-    if job.stage.run:
-        preload()
+    preload(GITHUB, *([SDK] if job.stage.run else []))
     approved = args.approved_digest or job.env.get("BUNDLEFLOW_APPROVED_DIGEST") or ""
     plan_dir = Path(args.plan_dir or job.env.get("BUNDLEFLOW_PLAN_DIR") or ".")
     done = Deployment()

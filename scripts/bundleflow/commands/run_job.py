@@ -6,8 +6,9 @@ import argparse
 from pathlib import Path
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
+from bundleflow.adapters.preload import SDK, preload
 from bundleflow.adapters.runner import Runner
-from bundleflow.adapters.workspace import Workspace, preload
+from bundleflow.adapters.workspace import Workspace
 from bundleflow.commands.context import bundle_folder, print_json, tell
 from bundleflow.commands.steps import RUN_REPORT_LIMIT, follow_request, fresh_token, set_run_outputs
 from bundleflow.records.errors import BundleflowError, ExitCode
@@ -57,7 +58,7 @@ def _start(args: argparse.Namespace) -> int:
     runner, workspace = Runner.here(), Workspace.from_env()
     options = FollowOptions.from_env(accept=args.accept)
     parameters = dict(_parameter(text) for text in args.param)
-    preload()
+    preload(SDK)
     if args.job.isdecimal():
         number, key = int(args.job), ""
     else:

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
-from bundleflow.adapters.workspace import preload
+from bundleflow.adapters.preload import SDK, preload
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
 from bundleflow.commands.steps import StageRuns, planned, run_jobs, validated, warn
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
@@ -38,7 +38,7 @@ def run(args: argparse.Namespace) -> int:
         _destroy(job, cli)
         return 0
     if job.stage.run:
-        preload()
+        preload(SDK)
     configuration = validated(job.runner, cli, strict=False)
     check_isolated(configuration, suffix, job.stage.target)
     plan = planned(job.runner, cli, configuration)

@@ -172,6 +172,11 @@ def test_aliases_cannot_blow_up(tmp_path: Path) -> None:
     assert "spreads out" in error.cause
 
 
+@pytest.mark.parametrize("text", ["[" * 200_000, "- " * 200_000, "{a: " * 200_000], ids=["flow lists", "block lists", "mappings"])
+def test_deep_nesting_is_an_error_and_not_the_end_of_the_process(text: str, tmp_path: Path) -> None:
+    assert "nested more than 100 deep" in error_of(text, tmp_path).cause
+
+
 def test_aliases_and_merge_keys_work(tmp_path: Path) -> None:
     flow = flow_of("version: 1\nstages:\n  a: &a {target: t, environment: e, run: [j]}\n  b: {<<: *a, target: u}\n", tmp_path)
     assert flow.stage("b").run == ("j",)
