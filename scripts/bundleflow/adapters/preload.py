@@ -5,6 +5,7 @@ Two threads that import one package at once can block each other, so every use o
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import threading
 
@@ -18,6 +19,8 @@ _done: dict[str, threading.Event] = {}
 
 def preload(*modules: str) -> None:
     """Begin to import modules, one after the other; returns at once."""
+    # What registers itself for the interpreter's end must be there before a process can end in the middle of an import.
+    importlib.import_module("concurrent.futures.thread")
     wanted = [name for name in modules if name not in _done]
     for name in wanted:
         _done[name] = threading.Event()
@@ -34,8 +37,7 @@ def wait(module: str) -> None:
 
 def _load(modules: list[str]) -> None:
     for name in modules:
-        try:
+        # An import that fails is tried again by who needs the module, and told there.
+        with contextlib.suppress(Exception):
             importlib.import_module(name)
-        finally:
-            # Also when the import failed: who needs the module imports it again and gets the error where it can be told.
-            _done[name].set()
+        _done[name].set()
