@@ -23,7 +23,8 @@ def wants_libraries(spec: TaskSpec) -> bool:
         return True
     if any(not line.strip().startswith("#") for line in spec.requirements):
         return True
-    source = PathMap(Path(spec.data)).physical(spec.path)
+    in_git = spec.source_root and not spec.path.startswith("/")
+    source = Path(spec.source_root, spec.path) if in_git else PathMap(Path(spec.data)).physical(spec.path)
     try:
         text = Path(source).read_text("utf-8")
     except (OSError, UnicodeDecodeError):

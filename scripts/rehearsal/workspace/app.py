@@ -42,6 +42,7 @@ API_MODULES = (
     "rehearsal.workspace.api.compute",
     "rehearsal.workspace.api.warehouses",
     "rehearsal.workspace.api.pipelines",
+    "rehearsal.workspace.statements.api",
     "rehearsal.workspace.jobs.api",
     "rehearsal.workspace.serving.api",
 )
