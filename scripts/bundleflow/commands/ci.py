@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Any
 
+from bundleflow.adapters.cli_messages import Diagnostic
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.git import tree_of
 from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi
@@ -34,12 +35,13 @@ EXAMPLES = """example, in a job with `environment: {name: test, deployment: fals
 
 @dataclass(frozen=True)
 class TargetResult:
-    """What came of one target: a plan, an error, or both (a plan that is refused)."""
+    """What came of one target: a plan, an error, or both (a plan that is refused), and what the CLI warned of."""
 
     target: str
     stages: tuple[str, ...]
     plan: Plan | None = None
     error: BundleflowError | None = None
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -84,16 +86,17 @@ def run(args: argparse.Namespace) -> int:
 def _plan_target(job: JobContext, target: str, stages: tuple[str, ...], identity: str) -> TargetResult:
     cli = replace(job.cli(target=target, restricted=True), echo=False)
     plan: Plan | None = None
+    warnings: tuple[Diagnostic, ...] = ()
     try:
         result = cli.plan()
-        annotate(job.runner, cli, [each for each in result.diagnostics if each.severity != "Recommendation"])
+        warnings = tuple(each for each in result.diagnostics if each.severity == "Warning")
         plan = checked_plan(result, target)
         check_policy(plan, job.flow.policy.protect)
         if any(job.flow.stages[stage].plan_environment for stage in stages):
             _check_identity(cli, plan, target, identity)
     except BundleflowError as error:
-        return TargetResult(target, stages, plan, error)
-    return TargetResult(target, stages, plan)
+        return TargetResult(target, stages, plan, error, warnings)
+    return TargetResult(target, stages, plan, None, warnings)
 
 
 def _check_identity(cli: DatabricksCli, plan: Plan, target: str, identity: str) -> None:
@@ -105,6 +108,7 @@ def _check_identity(cli: DatabricksCli, plan: Plan, target: str, identity: str) 
 
 def _report(job: JobContext, results: list[TargetResult]) -> None:
     for each in results:
+        annotate(job.runner, job.cli(target=each.target), each.warnings)
         state = each.error.cause if each.error else str(each.plan and each.plan.summary)
         tell(f"target {each.target} ({', '.join(each.stages)}): {state}")
     job.runner.summary(_text(job, results, SUMMARY_LIMIT))

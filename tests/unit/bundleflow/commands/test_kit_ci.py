@@ -94,6 +94,27 @@ def test_strict_findings_fail_the_check_with_their_place(project: Project, pull:
     assert "::warning title=bundle%3A target test,file=databricks.yml,line=3,col=5::old key" in capsys.readouterr().err
 
 
+def test_a_warning_of_any_target_is_annotated_where_the_runner_obeys(
+    project: Project, pull: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    plan = {"plan_version": 2, "cli_version": "1.13.0", "plan": {}}
+    project.cli.answer("plan-dev", plan, stderr="Warning: look here\n  in databricks.yml:3:5\n")
+    check(project, pull)
+    assert project.call("ci") == 0
+    lines = capsys.readouterr().err.splitlines()
+    obeyed = True
+    for line in lines:
+        if line.startswith("::stop-commands::"):
+            token, obeyed = line.removeprefix("::stop-commands::"), False
+        elif not obeyed and line == f"::{token}::":
+            obeyed = True
+        elif line.startswith("::warning title=bundle%3A target dev"):
+            assert obeyed
+            break
+    else:
+        pytest.fail("no annotation")
+
+
 def test_a_plan_that_could_never_be_approved_is_refused_on_the_pull_request(project: Project, pull: int) -> None:
     project.cli.answer("summary-prod", {"workspace": {**project.cli.workspace, "root_path": "/Workspace/Users/some-sp/x"}})
     check(project, pull)
