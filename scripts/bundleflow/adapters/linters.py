@@ -38,23 +38,25 @@ class Linter:
     codes: tuple[int, ...] = (0, 1)
 
 
-def linters(root: Path, workflows: Sequence[str], actions: Sequence[str]) -> list[Linter]:
+def linters(root: Path, workflows: Sequence[str], actions: Sequence[str], dependabot: Sequence[str] = ()) -> list[Linter]:
     """The tools that these files need.
 
     Args:
         root: The repository's root; the tools run there.
         workflows: Workflow files, relative to it.
         actions: Action files (action.yml), relative to it.
+        dependabot: `.github/dependabot.yml`, where there is one.
     """
     found = []
     if workflows:
         # No shellcheck and pyflakes: whether they are on the machine must not decide what is found.
         argv = ("actionlint", "-no-color", "-shellcheck=", "-pyflakes=", "-format", "{{json .}}", *workflows)
         found.append(Linter("actionlint", argv, _read_actionlint))
-    if workflows or actions:
+    if workflows or actions or dependabot:
         options = ("--offline", "--pedantic", "--no-progress", "--no-exit-codes", "--quiet", "--format", "json")
-        found.append(Linter("zizmor", ("zizmor", *options, *workflows, *actions), _read_zizmor, codes=(0, 3)))
-    for schema, files in (("vendor.github-workflows", workflows), ("vendor.github-actions", actions)):
+        found.append(Linter("zizmor", ("zizmor", *options, *workflows, *actions, *dependabot), _read_zizmor, codes=(0, 3)))
+    schemas = {"vendor.github-workflows": workflows, "vendor.github-actions": actions, "vendor.dependabot": dependabot}
+    for schema, files in schemas.items():
         if files:
             argv = ("check-jsonschema", "-o", "json", "--builtin-schema", schema, *files)
             found.append(Linter("schema", argv, lambda result: _read_schema(result, root)))

@@ -94,8 +94,9 @@ def lint(root: Path, flow_file: Path, bundle_dir: str = ".") -> LintResult:
     """
     workflows = sorted(_relative(root, path) for path in root.glob(".github/workflows/*.y*ml"))
     actions = sorted({_relative(root, path) for pattern in ACTION_PATTERNS for path in root.glob(pattern)})
+    dependabot = sorted(_relative(root, path) for path in root.glob(".github/dependabot.y*ml"))
     with ThreadPoolExecutor(1) as background:
-        tools = background.submit(run_linters, root, linters(root, workflows, actions))
+        tools = background.submit(run_linters, root, linters(root, workflows, actions, dependabot))
         findings, folders, flow = _flow_findings(root, flow_file, bundle_dir)
         schema = bundle_schema(os.environ.get("DATABRICKS_CLI_PATH") or shutil.which("databricks"))
         bundles = [read_bundle(folder, root) for folder in folders]

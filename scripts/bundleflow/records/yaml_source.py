@@ -9,6 +9,7 @@ from typing import Any
 Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and list positions from the root."""
 
+DEPTH_LIMIT = 100
 NODE_LIMIT = 200_000
 """How many values one document may hold once its aliases are spread out (a "billion laughs" ends here)."""
 
@@ -90,6 +91,7 @@ def parse_yaml(text: str) -> YamlSource:
     loader_class: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     source = YamlSource()
     try:
+        _check_depth(text, loader_class)
         loader = loader_class(text)
         try:
             node = loader.get_single_node()
@@ -104,9 +106,21 @@ def parse_yaml(text: str) -> YamlSource:
         raise YamlError(YamlProblem(position, cause, "Check the indentation, quotes and colons on this line and the one above.")) from error
     except yaml.YAMLError as error:
         raise YamlError(YamlProblem(Position(1, 1), str(error).splitlines()[0], "Save the file as UTF-8 text.")) from error
-    except RecursionError as error:
-        raise YamlError(YamlProblem(Position(1, 1), "the file is nested too deeply", "Flatten it.")) from error
     return source
+
+
+def _check_depth(text: str, loader_class: Any) -> None:
+    """Refuse what is nested too deeply before nodes are made of it: that is recursive, in C too, and would end the process."""
+    import yaml
+
+    depth = 0
+    for event in yaml.parse(text, Loader=loader_class):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > DEPTH_LIMIT:
+            raise YamlError(YamlProblem(_position(event), f"the file is nested more than {DEPTH_LIMIT} deep", "Flatten it."))
 
 
 class _Reader:

@@ -85,17 +85,27 @@ def read_bundle(folder: Path, root: Path) -> BundleFiles:
         return bundle
     _read(main, bundle, root)
     data = bundle.sources[main].data if main in bundle.sources else None
-    includes = data.get("include") if isinstance(data, dict) else None
-    for index, pattern in enumerate(includes if isinstance(includes, list) else []):
-        files = sorted(path for path in folder.glob(str(pattern)) if path.is_file()) if _is_inside(str(pattern)) else []
-        if not files and not any(char in str(pattern) for char in "*?["):
-            place = bundle.sources[main].at(("include", index))
-            problem = YamlProblem(place, f"`include` names {pattern}, which does not exist in the bundle", "Correct the path.")
-            bundle.findings.append(_finding(main, root, problem, "include"))
+    if isinstance(data, dict) and data.get("include") is not None:
+        _include(main, data["include"], bundle, root)
+    return bundle
+
+
+def _include(main: Path, patterns: object, bundle: BundleFiles, root: Path) -> None:
+    """Read the files that `include` names; say which of its entries name none."""
+    source = bundle.sources[main]
+    if not isinstance(patterns, list):
+        problem = YamlProblem(source.at(("include",)), "`include` must be a list", "Write each path or pattern as an item.")
+        bundle.findings.append(_finding(main, root, problem, "include"))
+        return
+    for index, entry in enumerate(patterns):
+        pattern = entry if isinstance(entry, str) else ""
+        files = sorted(path for path in main.parent.glob(pattern) if path.is_file()) if _is_inside(pattern) else []
+        if not files and not any(char in pattern for char in "*?["):
+            cause = f"`include` names `{entry}`, which does not exist in the bundle"
+            bundle.findings.append(_finding(main, root, YamlProblem(source.at(("include", index)), cause, "Correct the path."), "include"))
         for file in files:
             if file not in bundle.sources:
                 _read(file, bundle, root)
-    return bundle
 
 
 def check_fields(bundle: BundleFiles, root: Path, schema: Mapping[str, Any] | None) -> Iterator[Finding]:
@@ -150,7 +160,7 @@ def _finding(path: Path, root: Path, problem: YamlProblem, rule: str) -> Finding
 
 
 def _is_inside(pattern: str) -> bool:
-    return not pattern.startswith(("/", "~")) and ".." not in Path(pattern).parts
+    return bool(pattern) and not pattern.startswith(("/", "~")) and ".." not in Path(pattern).parts
 
 
 def _shown(path: Path, root: Path) -> str:

@@ -118,6 +118,7 @@ def test_clean_project_passes_quickly(project: Path, capsys: pytest.CaptureFixtu
         (".github/workflows/check.yml", "echo hello", "echo ${{ github.event.head_commit.message }}", "zizmor", 14, "code injection"),
         (".github/workflows/check.yml", "runs-on: ubuntu-24.04", "runson: ubuntu-24.04", "schema", 9, "runs-on"),
     ],
+    ids=lambda value: value[:20] if isinstance(value, str) else None,
 )
 def test_mistake_is_found_at_its_place(file: str, old: str, new: str, tool: str, line: int, says: str, project: Path) -> None:
     text = (project / file).read_text()
