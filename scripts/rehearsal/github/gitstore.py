@@ -198,11 +198,10 @@ class GitStore:
         """Say whether a commit contains another."""
         return self.run("merge-base", "--is-ancestor", ancestor, commit, ok=(0, 1))[0] == 0
 
-    def merge_tree(self, ours: str, theirs: str, base: str | None = None) -> str | None:
+    def merge_tree(self, ours: str, theirs: str) -> str | None:
         """Merge two commits; gives the tree, None where they conflict."""
-        flags = [] if base is None else [f"--merge-base={base}"]
         # --allow-unrelated-histories is left out on purpose: GitHub does not merge those either.
-        code, output = self.run("merge-tree", "--write-tree", *flags, ours, theirs, ok=(0, 1))
+        code, output = self.run("merge-tree", "--write-tree", ours, theirs, ok=(0, 1))
         return output.split("\n", 1)[0].strip() if code == 0 else None
 
     def count(self, *revisions: str) -> int:

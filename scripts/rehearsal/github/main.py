@@ -58,6 +58,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def _serve(port: int, data: Path, log: Path | None) -> int:
+    from rehearsal.github.errors import GitHubError
     from rehearsal.github.server import Server
     from rehearsal.github.store import load, save
     from rehearsal.github.world import GitHub
@@ -71,12 +72,9 @@ def _serve(port: int, data: Path, log: Path | None) -> int:
         server = Server(github, port, log)
     except (OSError, OverflowError) as error:
         what = getattr(error, "filename", None) or f"port {port}"
-        raise BundleflowError(
-            f"The imitated GitHub cannot start: {getattr(error, 'strerror', None) or error} ({what}).",
-            fix="Choose another `--port` (0 finds a free one), `--data` or `--log`.",
-            reason=FailureReason.OUTSIDE_TROUBLE,
-            exit_code=ExitCode.TROUBLE,
-        ) from error
+        raise _refusal(f"{getattr(error, 'strerror', None) or error} ({what}).") from error
+    except GitHubError as error:
+        raise _refusal(error.message) from error
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
@@ -86,6 +84,15 @@ def _serve(port: int, data: Path, log: Path | None) -> int:
         stop.wait()
     save(github.state)
     return ExitCode.OK
+
+
+def _refusal(cause: str) -> BundleflowError:
+    return BundleflowError(
+        f"The imitated GitHub cannot start: {cause}",
+        fix="Choose another `--port` (0 finds a free one), `--data` or `--log`.",
+        reason=FailureReason.OUTSIDE_TROUBLE,
+        exit_code=ExitCode.TROUBLE,
+    )
 
 
 def _stop_with_parent(stop: threading.Event) -> None:

@@ -100,7 +100,9 @@ def _rebase(state: State, repository: Repository, request: PullRequest, token: T
         made = store.commit(sha)
         if len(made.parents) != 1:
             raise GitHubError(405, "This branch can't be rebased: it contains merge commits.")
-        tree = store.merge_tree(top, sha, base=made.parents[0])
+        # A commit of what is there so far, beside this one: their merge is its change on top (not all gits can be told the base).
+        beside = store.commit_tree(store.commit(top).tree, made.parents, "so far", pulls.GITHUB, pulls.GITHUB)
+        tree = store.merge_tree(beside, sha)
         if tree is None:
             raise GitHubError(405, "This branch can't be rebased due to conflicts")
         top = store.commit_tree(tree, [top], made.message, made.author, committer)
