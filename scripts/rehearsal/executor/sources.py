@@ -23,13 +23,21 @@ def wants_libraries(spec: TaskSpec) -> bool:
         return True
     if any(not line.strip().startswith("#") for line in spec.requirements):
         return True
-    in_git = spec.source_root and not spec.path.startswith("/")
-    source = Path(spec.source_root, spec.path) if in_git else PathMap(Path(spec.data)).physical(spec.path)
     try:
-        text = Path(source).read_text("utf-8")
+        text = Path(_place(spec)).read_text("utf-8")
     except (OSError, UnicodeDecodeError):
         return False  # the task itself says what is wrong with the file
     return needs_more_than_python(text)
+
+
+def _place(spec: TaskSpec) -> str:
+    """Where the source lies on this machine; a path without /Workspace before it is a workspace path, too."""
+    if spec.source_root and not spec.path.startswith("/"):
+        return str(Path(spec.source_root, spec.path))
+    paths = PathMap(Path(spec.data))
+    if spec.path.startswith(("dbfs:", "/dbfs", "/Volumes", "/Workspace")):
+        return paths.physical(spec.path)
+    return paths.workspace_file(spec.path)
 
 
 def needs_more_than_python(text: str) -> bool:

@@ -33,7 +33,7 @@ def _row(services: Services, row: Any, task: dict[str, Any], who: str, table: st
         ACCOUNT_ID, METASTORE_ID, services.workspace_id, "JOB", job_id, str(row["run_id"]),
         *(side if read else nothing), *(nothing if read else side),
         who, int(task.get("end_ms") or task.get("start_ms") or 0), services.ids.uuid(), services.ids.uuid(), None,
-        [[job_id, run_id], None],
+        {"job_info": {"job_id": job_id, "job_run_id": run_id}, "notebook_id": None},
     ]  # fmt: skip
 
 
