@@ -21,7 +21,7 @@ from bundleflow.records.finding import Finding
 from bundleflow.records.flow import FLOW_FILE, Flow, check_flow, load_flow
 from bundleflow.records.schema_problems import did_you_mean
 from bundleflow.records.yaml_source import YamlSource
-from bundleflow.releases.bundle_yaml import BundleFiles, bundle_schema, check_fields, read_bundle
+from bundleflow.releases.bundle_yaml import BundleFiles, bundle_schema, check_fields, known_fields, read_bundle
 from bundleflow.report.markdown import code, escape, link, table, visible
 
 EXAMPLES = """examples:
@@ -101,12 +101,14 @@ def lint(root: Path, flow_file: Path, bundle_dir: str = ".") -> LintResult:
         schema = bundle_schema(os.environ.get("DATABRICKS_CLI_PATH") or shutil.which("databricks"))
         bundles = [read_bundle(folder, root) for folder in folders]
         for bundle in bundles:
-            findings += [*bundle.findings, *check_fields(bundle, root, schema)]
+            findings += [*bundle.findings, *check_fields(bundle, root, schema or known_fields())]
             if flow:
                 findings += _names(flow, flow_file, root, bundle)
         findings += tools.result()
     files = {"workflows": len(workflows), "actions": len(actions), "bundle files": sum(len(bundle.sources) for bundle in bundles)}
-    notes = [] if schema else ["No `databricks bundle schema` here: of the bundle's fields only the top-level ones were checked."]
+    notes = (
+        [] if schema else ["No `databricks bundle schema` here: the bundle's fields were checked by the names that databricks-sdk knows."]
+    )
     return LintResult(sorted(set(findings)), files, notes)
 
 

@@ -1,7 +1,7 @@
 """The bundle's own YAML, read without the CLI: files and includes, duplicate keys, unknown fields, targets and jobs.
 
-Sources: Databricks' published reference of bundle settings (top-level keys) and, where the CLI can say it,
-the JSON Schema that `databricks bundle schema` prints.
+Sources of the fields: the JSON Schema that `databricks bundle schema` prints; where no CLI can, `bundle-fields.json`, which
+scripts/bundle-fields writes from databricks-sdk and Databricks' published reference of bundle settings.
 """
 
 from __future__ import annotations
@@ -11,30 +11,14 @@ import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 from bundleflow.records.finding import Finding
-from bundleflow.records.schema_problems import did_you_mean, schema_problems
+from bundleflow.records.schema_problems import schema_problems
 from bundleflow.records.yaml_source import YamlError, YamlProblem, YamlSource, parse_yaml
 
 FILE_NAMES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
-TOP_LEVEL = (
-    "artifacts",
-    "bundle",
-    "environments",
-    "experimental",
-    "include",
-    "permissions",
-    "presets",
-    "python",
-    "resources",
-    "run_as",
-    "scripts",
-    "sync",
-    "targets",
-    "variables",
-    "workspace",
-)
+FIELDS_FILE = Path(__file__).resolve().parent.parent / "bundle-fields.json"
 SCHEMA_LIMIT_S = 30.0
 
 
@@ -108,21 +92,24 @@ def _include(main: Path, patterns: object, bundle: BundleFiles, root: Path) -> N
                 _read(file, bundle, root)
 
 
-def check_fields(bundle: BundleFiles, root: Path, schema: Mapping[str, Any] | None) -> Iterator[Finding]:
-    """Unknown and misplaced fields: by the schema where there is one, else the top-level keys only."""
+def check_fields(bundle: BundleFiles, root: Path, schema: Mapping[str, Any]) -> Iterator[Finding]:
+    """Unknown and misplaced fields.
+
+    Args:
+        bundle: The bundle's files.
+        root: The repository's root.
+        schema: JSON Schema of a bundle, see `bundle_schema` and `known_fields`.
+    """
     for path, source in bundle.sources.items():
-        if not isinstance(source.data, dict):
-            continue
-        if schema is None:
-            for key in source.data:
-                if key not in TOP_LEVEL:
-                    fix = did_you_mean(key, TOP_LEVEL) or f"Known fields: {', '.join(TOP_LEVEL)}."
-                    problem = YamlProblem(source.at((key,)), f"unknown field `{key}`", fix)
-                    yield _finding(path, root, problem, "unknown-field")
-        else:
+        if isinstance(source.data, dict):
             # An included file need not hold what the whole bundle must.
             for problem in schema_problems(source, schema, ignore=[((), "required")]):
                 yield _finding(path, root, problem, "schema")
+
+
+def known_fields() -> dict[str, Any]:
+    """Names of fields that databricks-sdk and Databricks' reference know, as JSON Schema; for where no CLI can say it."""
+    return cast("dict[str, Any]", json.loads(FIELDS_FILE.read_text(encoding="utf-8")))
 
 
 def bundle_schema(program: str | None) -> dict[str, Any] | None:

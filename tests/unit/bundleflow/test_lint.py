@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -90,7 +92,7 @@ def test_clean_project_passes_quickly(project: Path, capsys: pytest.CaptureFixtu
         ("bundleflow.yml", "[training]", "[trainin]", "flow", 3, "names job `trainin`"),
         ("bundleflow.yml", "version: 1\n", "version: 1\nbundles: [apps/*]\n", "flow", 2, "`apps/*` is no folder"),
         ("bundleflow.yml", "version: 1\n", "version: 1\nbundles: [../other]\n", "flow", 2, "`../other` is no folder"),
-        ("databricks.yml", "targets:\n", "target:\n", "bundle", 3, "unknown field `target`. Did you mean `targets`?"),
+        ("databricks.yml", "targets:\n", "target:\n", "bundle", 3, "unknown key `target`. Did you mean `targets`?"),
         (
             "databricks.yml",
             "targets:\n  dev: {default: true}\n",
@@ -106,6 +108,17 @@ def test_clean_project_passes_quickly(project: Path, capsys: pytest.CaptureFixtu
         ("databricks.yml", "bundle: {name: iris}", "bundle: " + "[" * 200_000, "bundle", 1, "nested more than 100 deep"),
         ("databricks.yml", "bundle: {name: iris}", "bundle: {name: iris", "bundle", 2, ""),
         ("databricks.yml", BUNDLE, "- a\n", "bundle", 1, "must be a mapping"),
+        ("databricks.yml", "dev: {default: true}", "dev: {defualt: true}", "bundle", 4, "Did you mean `default`?"),
+        ("resources/jobs.yml", "{name: training}", "{name: a, taks: []}", "bundle", 3, "Did you mean `tasks`?"),
+        (
+            "resources/jobs.yml",
+            "{name: training}",
+            "{tasks: [{task_key: a, notebok_task: {}}]}",
+            "bundle",
+            3,
+            "Did you mean `notebook_task`?",
+        ),
+        ("resources/jobs.yml", "  jobs:", "  job:", "bundle", 2, "Did you mean `jobs`?"),
         ("resources/jobs.yml", "training: {name: training}", "training: {name: a, name: b}", "bundle", 3, "key `name` is given twice"),
         (
             ".github/workflows/check.yml",
@@ -182,8 +195,24 @@ def test_schema_of_the_cli_is_used_where_it_can_say_it(project: Path, monkeypatc
     assert "Did you mean `timeout_seconds`?" in finding.message
     program.write_text("#!/bin/sh\necho 'no schema here' >&2; exit 1\n")
     result = lint(project, Path("bundleflow.yml"))
-    assert result.findings == []
-    assert "only the top-level ones were checked" in result.notes[0]
+    assert [each.message for each in result.findings] == [finding.message], "the names of fields are known without the CLI, too"
+    assert "names that databricks-sdk knows" in result.notes[0]
+
+
+def test_names_of_fields_are_those_of_the_locked_sdk() -> None:
+    root = Path(__file__).resolve().parents[3]
+    argv = [sys.executable, str(root / "scripts" / "bundle-fields"), "--check"]
+    result = subprocess.run(argv, capture_output=True, text=True, timeout=120, check=False)
+    assert result.returncode == 0, result.stderr + "Run `.venv/bin/python scripts/bundle-fields`."
+
+
+def test_references_may_stand_for_anything(project: Path) -> None:
+    write(
+        project,
+        "resources/jobs.yml",
+        "resources:\n  jobs:\n    training: {name: '${var.x}', tasks: '${var.tasks}', job_clusters: ['${var.c}']}\n",
+    )
+    assert found(project) == []
 
 
 def test_findings_are_told_everywhere(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
@@ -191,8 +220,8 @@ def test_findings_are_told_everywhere(project: Path, monkeypatch: pytest.MonkeyP
     write(project, "databricks.yml", BUNDLE + "evil: '::error::x'\n\"a|b`<b>\\n\": 1\n")
     assert cli.main(["lint"]) == ExitCode.FAILED
     captured = capsys.readouterr()
-    assert "databricks.yml:6:1: unknown field `evil`" in captured.err
-    assert "::error title=bundle%3A unknown-field,file=databricks.yml,line=6,col=1::unknown field `evil`." in captured.err
+    assert "databricks.yml:6:1: unknown key `evil`" in captured.err
+    assert "::error title=bundle%3A schema,file=databricks.yml,line=6,col=1::unknown key `evil`." in captured.err
     assert "lint-failed" in (project.parent / "GITHUB_OUTPUT").read_text()
     text = (project.parent / "GITHUB_STEP_SUMMARY").read_text()
     assert "| `databricks.yml:6:1` |" in text
