@@ -30,7 +30,10 @@ HELLO = 'import sys\nprint("hello", *sys.argv[1:])\n'
 def fails_until(count: int, folder: Path) -> str:
     """Code that fails at its first tries; it counts them in a file."""
     file = folder / f"tries-{count}"
-    return f"import pathlib\nf = pathlib.Path({str(file)!r})\nn = len(f.read_text()) if f.exists() else 0\nf.write_text('x' * (n + 1))\nassert n >= {count}, n\nprint(n)\n"
+    return (
+        f"import pathlib\nf = pathlib.Path({str(file)!r})\nn = len(f.read_text()) if f.exists() else 0\n"
+        f"f.write_text('x' * (n + 1))\nassert n >= {count}, n\nprint(n)\n"
+    )
 
 
 def test_a_task_is_tried_again_and_every_attempt_is_shown(runner: Jobs, tmp_path: Path) -> None:
@@ -63,7 +66,10 @@ def test_a_run_over_its_time_limit_ends(runner: Jobs) -> None:
 
 def test_a_cancelled_run_kills_its_processes(runner: Jobs, tmp_path: Path) -> None:
     note = tmp_path / "pid"
-    code = f"import os, pathlib, subprocess, time\nchild = subprocess.Popen(['sleep', '60'])\npathlib.Path({str(note)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\ntime.sleep(60)\n"
+    code = (
+        "import os, pathlib, subprocess, time\nchild = subprocess.Popen(['sleep', '60'])\n"
+        f"pathlib.Path({str(note)!r}).write_text(f'{{os.getpid()}} {{child.pid}}')\ntime.sleep(60)\n"
+    )
     run_id = runner.start(runner.create(runner.python("slow", code), runner.python("next", HELLO, "slow")))
     wait_for(lambda: note.is_file() and bool(note.read_text()))
     runner.client.jobs.cancel_run(run_id)

@@ -20,40 +20,54 @@ PREPARE = CELL.join(
     [
         "# MAGIC %md\n# MAGIC # Features",
         'names = (dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))\ntable = ".".join([*names, "features"])',
-        'from sklearn.datasets import load_iris\nframe = load_iris(as_frame=True).frame\nframe.columns = ["a", "b", "c", "d", "target"]\n'
-        'frame.insert(0, "id", range(len(frame)))',
-        'spark.sql(f"CREATE SCHEMA IF NOT EXISTS {names[0]}.{names[1]}")\n'
-        'spark.sql(f"""CREATE TABLE IF NOT EXISTS {table} (id BIGINT NOT NULL, a DOUBLE, b DOUBLE, c DOUBLE, d DOUBLE,\n'
-        "    target BIGINT COMMENT 'the class', CONSTRAINT features_pk PRIMARY KEY (id)) USING DELTA COMMENT 'flowers'\"\"\")",
-        'spark.createDataFrame(frame).createOrReplaceTempView("incoming")\n'
-        'spark.sql(f"""MERGE INTO {table} t USING incoming s ON t.id = s.id\n'
-        '    WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *""")\n'
-        'dbutils.jobs.taskValues.set("rows", spark.table(table).count())',
+        (
+            'from sklearn.datasets import load_iris\nframe = load_iris(as_frame=True).frame\nframe.columns = ["a", "b", "c", "d", "target"]\n'
+            'frame.insert(0, "id", range(len(frame)))'
+        ),
+        (
+            'spark.sql(f"CREATE SCHEMA IF NOT EXISTS {names[0]}.{names[1]}")\n'
+            'spark.sql(f"""CREATE TABLE IF NOT EXISTS {table} (id BIGINT NOT NULL, a DOUBLE, b DOUBLE, c DOUBLE, d DOUBLE,\n'
+            "    target BIGINT COMMENT 'the class', CONSTRAINT features_pk PRIMARY KEY (id)) USING DELTA COMMENT 'flowers'\"\"\")"
+        ),
+        (
+            'spark.createDataFrame(frame).createOrReplaceTempView("incoming")\n'
+            'spark.sql(f"""MERGE INTO {table} t USING incoming s ON t.id = s.id\n'
+            '    WHEN MATCHED THEN UPDATE SET * WHEN NOT MATCHED THEN INSERT *""")\n'
+            'dbutils.jobs.taskValues.set("rows", spark.table(table).count())'
+        ),
         "# MAGIC %sql\n# MAGIC SELECT count(*) AS flowers FROM main.iris.features",
     ]
 )
 TRAIN = CELL.join(
     [
-        "import mlflow\nfrom mlflow import MlflowClient\nfrom mlflow.models import infer_signature\n"
-        "from sklearn.ensemble import RandomForestClassifier",
-        'assert dbutils.jobs.taskValues.get("prepare", "rows") == 150\nframe = spark.table("main.iris.features").toPandas()\n'
-        'data, target = frame.drop(columns=["id", "target"]), frame["target"]',
-        'mlflow.set_experiment("/Shared/iris")\nwith mlflow.start_run() as run:\n'
-        "    model = RandomForestClassifier(n_estimators=5, random_state=0).fit(data, target)\n"
-        '    mlflow.log_metric("accuracy", model.score(data, target))\n'
-        '    info = mlflow.sklearn.log_model(model, name="model", signature=infer_signature(data, model.predict(data)),\n'
-        '        pip_requirements=["scikit-learn"], serialization_format="cloudpickle", registered_model_name="main.iris.classifier")\n'
-        'MlflowClient().set_registered_model_alias("main.iris.classifier", "challenger", info.registered_model_version)\n'
-        "dbutils.notebook.exit(info.registered_model_version)",
+        (
+            "import mlflow\nfrom mlflow import MlflowClient\nfrom mlflow.models import infer_signature\n"
+            "from sklearn.ensemble import RandomForestClassifier"
+        ),
+        (
+            'assert dbutils.jobs.taskValues.get("prepare", "rows") == 150\nframe = spark.table("main.iris.features").toPandas()\n'
+            'data, target = frame.drop(columns=["id", "target"]), frame["target"]'
+        ),
+        (
+            'mlflow.set_experiment("/Shared/iris")\nwith mlflow.start_run() as run:\n'
+            "    model = RandomForestClassifier(n_estimators=5, random_state=0).fit(data, target)\n"
+            '    mlflow.log_metric("accuracy", model.score(data, target))\n'
+            '    info = mlflow.sklearn.log_model(model, name="model", signature=infer_signature(data, model.predict(data)),\n'
+            '        pip_requirements=["scikit-learn"], serialization_format="cloudpickle", registered_model_name="main.iris.classifier")\n'
+            'MlflowClient().set_registered_model_alias("main.iris.classifier", "challenger", info.registered_model_version)\n'
+            "dbutils.notebook.exit(info.registered_model_version)"
+        ),
     ]
 )
 PREDICT = CELL.join(
     [
         'import json, mlflow\nmodel = mlflow.pyfunc.load_model("models:/main.iris.classifier@challenger")',
-        'frame = spark.table("main.iris.features").toPandas()\n'
-        'frame["prediction"] = model.predict(frame.drop(columns=["id", "target"]))\n'
-        'spark.createDataFrame(frame[["id", "prediction"]]).write.mode("overwrite").saveAsTable("main.iris.predictions")\n'
-        'dbutils.notebook.exit(json.dumps(frame["prediction"].head(3).tolist()))',
+        (
+            'frame = spark.table("main.iris.features").toPandas()\n'
+            'frame["prediction"] = model.predict(frame.drop(columns=["id", "target"]))\n'
+            'spark.createDataFrame(frame[["id", "prediction"]]).write.mode("overwrite").saveAsTable("main.iris.predictions")\n'
+            'dbutils.notebook.exit(json.dumps(frame["prediction"].head(3).tolist()))'
+        ),
     ]
 )
 
@@ -142,7 +156,7 @@ def test_statements_that_sail_does_not_know(runner: Jobs, trained: jobs.Run) -> 
             "spark.sql(\"COMMENT ON TABLE main.iris.t IS 'two rows'\")\nspark.sql('GRANT SELECT ON TABLE main.iris.t TO `users`')",
             'history = [row.operation for row in spark.sql("DESCRIBE HISTORY t").collect()]',
             'detail = spark.sql("DESCRIBE DETAIL main.iris.t").collect()[0]',
-            'spark.sql("CREATE OR REPLACE TABLE t (k INT, other DOUBLE)")',
+            'spark.sql("CREATE OR REPLACE TABLE t AS SELECT 1 AS k, 2.5D AS other")',
             'import json\ndbutils.notebook.exit(json.dumps([history[-1], detail.format, spark.table("t").columns]))',
         ]
     )
@@ -184,9 +198,11 @@ def test_paths_of_databricks(runner: Jobs, trained: jobs.Run) -> None:
             'spark.read.csv("/Volumes/main/iris/files/a.csv", header=True).write.mode("overwrite").parquet("/Volumes/main/iris/files/p")',
             'dbutils.fs.put("/tmp/note.txt", "hello")',
             'n = spark.sql("SELECT count(*) AS n FROM parquet.`/Volumes/main/iris/files/p`").collect()[0].n',
-            'dbutils.notebook.exit(json.dumps([sorted(os.listdir("/Volumes/main/iris/files")), n, os.getcwd(), helper.VALUE,\n'
-            '    open("/dbfs/tmp/note.txt").read(), len(pd.read_parquet("/Volumes/main/iris/files/a.parquet")),\n'
-            '    [f.name for f in dbutils.fs.ls("/Volumes/main/iris/files")]]))',
+            (
+                'dbutils.notebook.exit(json.dumps([sorted(os.listdir("/Volumes/main/iris/files")), n, os.getcwd(), helper.VALUE,\n'
+                '    open("/dbfs/tmp/note.txt").read(), len(pd.read_parquet("/Volumes/main/iris/files/a.parquet")),\n'
+                '    [f.name for f in dbutils.fs.ls("/Volumes/main/iris/files")]]))'
+            ),
         ]
     )
     run = runner.run(runner.notebook("paths", code))

@@ -19,6 +19,7 @@ import sys
 import time
 import traceback
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from rehearsal.executor import preload
@@ -29,11 +30,15 @@ READ_SIZE = 1 << 16
 
 @dataclass
 class Child:
-    """A forked process: its id, process id, and the pipe on which it reports."""
+    """A forked process: its id, process id, the pipe on which it reports, and the file that is made when it has ended (or none).
+
+    A child whose id is another's with `-` and more was started by that one and does not outlive it.
+    """
 
     id: str
     pid: int
     pipe: int
+    ended: str = ""
     rest: bytes = b""
 
 
@@ -114,8 +119,9 @@ class ForkServer:
         self.waiting = [request for request in self.waiting if request["id"] != child_id]
         if len(self.waiting) < before:
             self._send({"event": "exit", "id": child_id, "status": -number})
-        elif child_id in self.children:
-            kill_group(self.children[child_id].pid, number)
+        for child in self.children.values():
+            if child.id == child_id or child.id.startswith(f"{child_id}-"):
+                kill_group(child.pid, number)
 
     def _fork(self, request: dict[str, Any]) -> None:
         read_end, write_end = os.pipe()
@@ -126,7 +132,7 @@ class ForkServer:
         if pid == 0:
             self._become_child(request, write_end, read_end, parent)
         os.close(write_end)
-        child = Child(request["id"], pid, read_end)
+        child = Child(request["id"], pid, read_end, request.get("ended", ""))
         self.children[child.id] = child
         self.selector.register(read_end, selectors.EVENT_READ, child)
         self._send({"event": "forked", "id": child.id, "pid": pid})
@@ -186,8 +192,11 @@ class ForkServer:
             if child.pipe in self.selector.get_map():
                 self.selector.unregister(child.pipe)
             os.close(child.pipe)
-            kill_group(child.pid, signal.SIGKILL)
             del self.children[child.id]
+            kill_group(child.pid, signal.SIGKILL)
+            self._kill(child.id, signal.SIGKILL)
+            if child.ended:
+                Path(child.ended).touch()
             self._send({"event": "exit", "id": child.id, "status": os.waitstatus_to_exitcode(status)})
 
     def _readable(self, fd: int) -> bool:

@@ -52,10 +52,11 @@ class Executor:
         self.light = ForkServerProcess("light", self.folder, environment)
         self.full = ForkServerProcess("full", self.folder, environment)
         self._room = asyncio.Semaphore(TASKS_AT_ONCE)
-        self._running: dict[str, ForkServerProcess] = {}
+        self._running: dict[str, ForkServerProcess | None] = {}  # None: about to start
         self._killed: set[str] = set()
         self._services: dict[str, asyncio.Task[dict[str, Any]]] = {}
         self._service_forks: dict[str, Fork] = {}
+        self._service_count = 0
 
     def _base_environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in PASSED_ON if name in os.environ}
@@ -95,20 +96,25 @@ class Executor:
         folder = Path(spec.folder)
         folder.mkdir(parents=True, exist_ok=True)
         async with self._room:
-            if spec.id in self._killed:
-                self._killed.discard(spec.id)
-                return TaskResult("killed")
-            server, environment = await self._place(spec)
-            fork = await server.fork(spec.id, "task", spec.to_json(), folder, environment, folder)
-            self._running[spec.id] = server
+            self._running[spec.id] = None
             try:
-                status = await fork.exit
-            except asyncio.CancelledError:
-                await server.kill(spec.id)
-                raise
+                return await self._run_placed(spec, folder)
             finally:
                 self._running.pop(spec.id, None)
-            return self._outcome(spec, status)
+                self._killed.discard(spec.id)
+
+    async def _run_placed(self, spec: TaskSpec, folder: Path) -> TaskResult:
+        server, environment = await self._place(spec)
+        if spec.id in self._killed:
+            return TaskResult("killed")
+        self._running[spec.id] = server
+        fork = await server.fork(spec.id, "task", spec.to_json(), folder, environment, folder)
+        try:
+            status = await fork.exit
+        except asyncio.CancelledError:
+            await server.kill(spec.id)
+            raise
+        return self._outcome(spec, status)
 
     async def kill(self, task_id: str) -> None:
         """End a running task: SIGTERM to its processes, SIGKILL after a short while. A task not yet started never starts."""
@@ -167,9 +173,7 @@ class Executor:
         return server, environment
 
     def _outcome(self, spec: TaskSpec, status: int) -> TaskResult:
-        killed = spec.id in self._killed
-        self._killed.discard(spec.id)
-        if killed:
+        if spec.id in self._killed:
             return TaskResult("killed")
         result = Path(spec.folder) / "result.json"
         if status == 0 and result.is_file():
@@ -189,7 +193,18 @@ class Executor:
         names = sorted({"main", *self.catalogs()} - {"system"})  # `system` is built into Sail
         key = "sail:" + ",".join(names)
         answer = await self._service(key, self.light, {"role": "sail", "catalogs": names, "folder": str(self.data / "spark")})
+        await self._retire_sails(key)
         return f"sc://127.0.0.1:{answer['port']}"
+
+    async def _retire_sails(self, current: str) -> None:
+        """End Spark servers that know fewer catalogs than the current one, once no task is running that may use them."""
+        if len(self._running) > 1:
+            return  # the one that asks is about to start and uses the current server
+        for name in [name for name in self._services if name.startswith("sail:") and name != current]:
+            del self._services[name]
+            fork = self._service_forks.pop(name, None)
+            if fork is not None:
+                await self.light.kill(fork.id, signal.SIGTERM)
 
     async def _service(self, name: str, server: ForkServerProcess, payload: dict[str, Any]) -> dict[str, Any]:
         task = self._services.get(name)
@@ -203,7 +218,8 @@ class Executor:
         self.home.mkdir(parents=True, exist_ok=True)
         role = str(payload.pop("role", name))
         folder = Path(payload["folder"])
-        number = len(self._service_forks)
+        self._service_count += 1
+        number = self._service_count
         fork = await server.fork(f"service-{role}-{number}", role, payload, folder, self._base_environment(), folder)
         self._service_forks[name] = fork
         try:

@@ -6,6 +6,7 @@ import sys
 import types
 from typing import Any
 
+from rehearsal.executor import delta_tables
 from rehearsal.executor.dbutils.filesystem import FileSystem
 from rehearsal.executor.dbutils.jobs import Jobs
 from rehearsal.executor.dbutils.notebook import NotebookUtils
@@ -86,6 +87,7 @@ def install_modules(environment: TaskEnvironment, main: types.ModuleType) -> DBU
                 found |= {"spark": environment.spark, "sqlContext": environment.spark, "sql": environment.spark.sql}
             return found
 
+    delta_tables.install()
     runtime = types.ModuleType("dbruntime")
     runtime.UserNamespaceInitializer = Namespace  # type: ignore[attr-defined]
     sys.modules["dbruntime"] = runtime

@@ -162,7 +162,7 @@ class NotebookUtils:
                         parameters={name: str(value) for name, value in (arguments or {}).items()})  # fmt: skip
         log = str(folder / "log.txt")
         self._environment.report({"op": "fork", "id": child.id, "role": "task", "payload": child.to_json(), "stdout": log, "stderr": log,
-                                  "env": dict(os.environ), "cwd": str(folder)})  # fmt: skip
+                                  "env": dict(os.environ), "cwd": str(folder), "ended": str(folder / "ended")})  # fmt: skip
         return self._wait(target, folder, timeout_seconds)
 
     def _wait(self, target: str, folder: Path, timeout_seconds: int) -> str:
@@ -172,6 +172,8 @@ class NotebookUtils:
             if time.monotonic() > end:
                 self._environment.report({"op": "kill", "id": f"{self._environment.spec.id}-{folder.name.rsplit('-', 1)[1]}", "signal": 9})
                 raise WorkflowException(f"The notebook {target} took longer than {timeout_seconds} s.")
+            if (folder / "ended").exists() and not file.is_file():
+                raise WorkflowException(f"The process of the notebook {target} ended before it could report.")
             time.sleep(POLL_SECONDS)
         result = TaskResult.from_json(json.loads(file.read_text("utf-8")))
         self._environment.after_child(result.changes)

@@ -9,6 +9,7 @@ from typing import Any
 
 from rehearsal.workspace.errors import ApiError, does_not_exist, invalid
 from rehearsal.workspace.identities import Identity
+from rehearsal.workspace.registry import Registry, parse_version
 from rehearsal.workspace.services import Services
 
 ENDPOINTS = "serving_endpoints"
@@ -78,6 +79,7 @@ class Endpoints:
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.registry = Registry(services)
         self._loading: dict[str, asyncio.Task[None]] = {}
         self._logs: dict[tuple[str, str], list[str]] = {}
         self._client: Any = None
@@ -192,11 +194,12 @@ class Endpoints:
         )
 
     def _version_exists(self, entity: dict[str, Any]) -> bool:
-        name, version = (
-            str(entity.get("entity_name") or entity.get("model_name")),
-            entity.get("entity_version") or entity.get("model_version"),
-        )
-        return self.services.documents.get("model_versions", version_key(name, version)) is not None
+        name = str(entity.get("entity_name") or entity.get("model_name"))
+        try:
+            self.registry.version(name, parse_version(entity.get("entity_version") or entity.get("model_version")))
+        except ApiError:
+            return False
+        return True
 
     async def _server(self) -> str:
         return await self.services.executor.serving_url()
@@ -234,8 +237,3 @@ class Endpoints:
 def entities_of(config: dict[str, Any]) -> list[dict[str, Any]]:
     """Return the served entities of a configuration."""
     return list(config.get("served_entities") or config.get("served_models") or [])
-
-
-def version_key(name: str, version: Any) -> str:
-    """Return the key of a model version among the workspace's documents."""
-    return f"{name.lower()}/{version}"
