@@ -189,7 +189,7 @@ def test_the_jobs_ran_in_production_and_its_model_predicts(both: Both):
 
 def test_the_report_is_one_file_about_it_all(both: Both):
     text = both.template.report.read_text(encoding="utf-8")
-    for title in ("Push to dev", "Merge to release, approved", "A change that breaks a unit test"):
+    for title in ("Push to dev", "Merge to release, approved", "Meanwhile, a change that breaks a unit test"):
         assert title in text
     assert "<script" not in text
     assert 'src="http' not in text

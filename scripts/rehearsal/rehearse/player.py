@@ -20,6 +20,7 @@ from rehearsal.rehearse.view import WorkspaceView
 from rehearsal.scenarios import model
 
 SCENE_LIMIT_S = 600.0
+_UNEXPECTED = model.Gate("", answer="rejected", who="reviewer", comment="not expected")
 
 
 class StoryError(Exception):
@@ -51,15 +52,14 @@ class Player:
         """
         begun = time.monotonic()
         scenario = Scenario(story.name, story.title, ok=True, started=begun - self._stage.started)
-        for scene in story.scenes:
-            if not self._fits(scene):
-                continue
-            step = self._scene(scene)
-            scenario.steps.append(step)
-            shown(step)
-            if scene.promotion_ends and not self.first_promotion_s:
+        for scenes in _together([scene for scene in story.scenes if self._fits(scene)]):
+            steps = self._play_together(scenes)
+            scenario.steps += steps
+            for step in steps:
+                shown(step)
+            if any(scene.promotion_ends for scene in scenes) and not self.first_promotion_s:
                 self.first_promotion_s = time.monotonic() - begun
-            if not step.ok:
+            if not all(step.ok for step in steps):
                 scenario.ok = False
                 break
         scenario.duration_s = time.monotonic() - begun
@@ -71,33 +71,47 @@ class Player:
             not scene.needs_job or scene.needs_job in project.bundle.jobs
         )
 
-    def _scene(self, scene: model.Scene) -> Step:
-        begun = time.monotonic()
-        step = Step(scene.title, scene.expected, "", ok=False, stopped=scene.stopped, started=begun - self._stage.started)
+    def _play_together(self, scenes: list[model.Scene]) -> list[Step]:
+        """Play scenes that go on at the same time: all actions, then the workflows' end, then all checks."""
         memory = self.memory
-        memory.runs, memory.gates, memory.refusal, memory.output = [], [], "", {}
+        memory.gates, memory.refusal, memory.output = [], "", {}
         memory.job_runs_before = {int(run["run_id"]) for run in memory.view.runs()}
-        known = set(self._stage.driver.runs)
-        answering = threading.Event()
-        gatekeeper = threading.Thread(target=self._answer_gates, args=(scene.gate, answering), daemon=True)
+        over = threading.Event()
+        gatekeeper = threading.Thread(target=self._answer_gates, args=([scene.gate for scene in scenes if scene.gate], over), daemon=True)
         gatekeeper.start()
         try:
+            steps = [self._begin(scene) for scene in scenes]
+            finished = self._stage.driver.wait_idle(SCENE_LIMIT_S)
+        finally:
+            over.set()
+            gatekeeper.join(10)
+        for scene, step in zip(scenes, steps, strict=True):
+            if not finished:
+                step.checks.append(Check(scene.expected, ok=False, found=f"workflows were still running after {SCENE_LIMIT_S:g} s"))
+            self._end(scene, step)
+        return steps
+
+    def _begin(self, scene: model.Scene) -> Step:
+        """Carry out a scene's action; the workflows that it starts are known when it returns."""
+        begun = time.monotonic()
+        step = Step(scene.title, scene.expected, "", ok=False, stopped=scene.stopped, started=begun - self._stage.started)
+        known = set(self._stage.driver.runs)
+        try:
             step.notes += self._act(scene.action)
-            if not self._stage.driver.wait_idle(SCENE_LIMIT_S):
-                raise StoryError(f"workflows were still running after {SCENE_LIMIT_S:g} s")
         except (StoryError, GitHubError, httpx.HTTPError, OSError, TimeoutError) as error:
             step.checks.append(Check(scene.expected, ok=False, found=str(error)))
-        finally:
-            answering.set()
-            gatekeeper.join(10)
-        memory.runs = [run for number, run in sorted(self._stage.driver.runs.items()) if number not in known]
-        step.workflow_runs = [run.record.id for run in memory.runs]
+        step.workflow_runs = sorted(set(self._stage.driver.runs) - known)
+        return step
+
+    def _end(self, scene: model.Scene, step: Step) -> None:
+        """Check what came of a scene."""
+        self.memory.runs = [self._stage.driver.runs[number] for number in step.workflow_runs]
         if not step.checks:
             step.checks = [self._check(expectation) for expectation in scene.expectations]
         step.ok = all(check.ok for check in step.checks)
         step.outcome = _outcome(step, scene)
-        step.duration_s = time.monotonic() - begun
-        return step
+        ended = max((run.ended for run in self.memory.runs), default=time.monotonic())
+        step.duration_s = ended - self._stage.started - step.started
 
     def _check(self, expectation: model.Expectation) -> Check:
         try:
@@ -107,21 +121,19 @@ class Player:
         check.found = self._stage.masker.text(check.found)
         return check
 
-    def _answer_gates(self, gate: model.Gate | None, over: threading.Event) -> None:
-        """Answer gates as they open; one that the scene does not speak of is rejected, so that nothing waits for ever."""
+    def _answer_gates(self, gates: list[model.Gate], over: threading.Event) -> None:
+        """Answer gates as they open; one that no scene speaks of is rejected, so that nothing waits for ever."""
         github, memory = self._stage.github, self.memory
         flow = self._stage.project.flow
-        environment = flow.stages[gate.environment_of].environment if gate else ""
+        expected = {flow.stages[gate.environment_of].environment: gate for gate in gates}
         while not over.wait(0.05):
             for open_gate in github.pending_gates(self._repository):
-                asked = gate is not None and open_gate.environment == environment
-                answer = gate.answer if gate and asked else "rejected"
-                who = gate.who if gate else "reviewer"
+                gate = expected.get(open_gate.environment, _UNEXPECTED)
                 stage = next((stage for stage in flow.stages.values() if stage.environment == open_gate.environment), None)
                 before = len(memory.view.jobs(stage.target)) if stage else 0
-                memory.gates.append(GateSeen(open_gate.environment, before, answer, who))
-                self._tell(f"{who} answers `{open_gate.environment}`: {answer}")
-                github.review_gate(open_gate.run_id, open_gate.environment, who, answer, gate.comment if gate and asked else "not expected")
+                memory.gates.append(GateSeen(open_gate.environment, before, gate.answer, gate.who))
+                self._tell(f"{gate.who} answers `{open_gate.environment}`: {gate.answer}")
+                github.review_gate(open_gate.run_id, open_gate.environment, gate.who, gate.answer, gate.comment)
 
     # Actions --------------------------------------------------------------------------------------------------------
 
@@ -197,6 +209,17 @@ class Player:
         except (ValueError, TypeError) as error:
             raise StoryError(f"job {action.job} left no JSON: {text[:200]!r}") from error
         return [f"{job.name}: {text[:300]}"]
+
+
+def _together(scenes: list[model.Scene]) -> list[list[model.Scene]]:
+    """Group scenes: one that goes on `meanwhile` belongs to the one before it."""
+    groups: list[list[model.Scene]] = []
+    for scene in scenes:
+        if scene.meanwhile and groups:
+            groups[-1].append(scene)
+        else:
+            groups.append([scene])
+    return groups
 
 
 def _fits(clone: Path, edit: model.Edit) -> bool:

@@ -13,6 +13,7 @@ from pathlib import Path
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 _START_LIMIT_S = 20.0
+_STOP_LIMIT_S = 0.5
 
 
 class WorkspaceServer:
@@ -73,10 +74,10 @@ class WorkspaceServer:
         return self._url
 
     def close(self) -> None:
-        """Ask it to end, and wait a little."""
+        """Ask it to end, and wait a little: what it would still write is thrown away, and its processes end with it."""
         self._process.terminate()
         try:
-            self._process.wait(3)
+            self._process.wait(_STOP_LIMIT_S)
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait(5)

@@ -115,11 +115,12 @@ GREEN = Story(
             needs_stage="prod",
         ),
         Scene(
-            "A change that breaks a unit test",
+            "Meanwhile, a change that breaks a unit test",
             "stopped before it is merged",
             OpenPull("feature/broken", "main", BROKEN_FEATURE, "Simplify the area of the petal"),
             (WorkflowEnds("run-tests.yml", "failure"), JobEnds("run-tests.yml", "unit", "failure"), OwnDeploymentGone("test")),
             stopped=True,
+            meanwhile=True,
         ),
         Scene(
             "Try to merge it all the same",

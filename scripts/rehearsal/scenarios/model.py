@@ -219,6 +219,7 @@ class Scene:
         stopped: The scene is there to be stopped: failing workflows are right.
         needs_stage: The scene is left out where the flow file has no such stage.
         needs_job: The scene is left out where the bundle has no such job.
+        meanwhile: It begins while the workflows of the scene before are still at work.
         promotion_ends: With this scene a promotion from branch to production is complete (times are taken by it).
     """
 
@@ -230,6 +231,7 @@ class Scene:
     stopped: bool = False
     needs_stage: str = ""
     needs_job: str = ""
+    meanwhile: bool = False
     promotion_ends: bool = False
 
 
