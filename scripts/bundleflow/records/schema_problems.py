@@ -85,6 +85,8 @@ def _explain(error: Any, source: YamlSource) -> Iterator[_Found]:
     if error.validator == "additionalProperties" and isinstance(error.instance, dict):
         known = list(error.schema.get("properties", {}))
         for key in sorted(set(error.instance) - set(known)):
+            if source.values.get((*where, key)) in source.anchored:
+                continue  # there to be referred to by `*name`; the Databricks CLI takes it so, too
             fix = did_you_mean(key, known) or f"Known keys here: {_listed(known)}."
             yield _Found(source.at((*where, key)), f"unknown key `{key}`{inside}", fix, "unknown", inside, key)
     elif error.validator == "required":

@@ -48,12 +48,14 @@ class YamlSource:
         data: The document as plain Python values (None for an empty file).
         keys: Position of each mapping key, by the path of its value.
         values: Position of each value, by its path.
-        problems: Duplicate keys and keys that are not text.
+        anchored: Where values stand that have an anchor (`&name`), so that others can refer to them.
+        problems: Duplicate keys.
     """
 
     data: Any = None
     keys: dict[Path, Position] = field(default_factory=dict)
     values: dict[Path, Position] = field(default_factory=dict)
+    anchored: set[Position] = field(default_factory=set)
     problems: list[YamlProblem] = field(default_factory=list)
 
     def at(self, path: Path) -> Position:
@@ -91,7 +93,7 @@ def parse_yaml(text: str) -> YamlSource:
     loader_class: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     source = YamlSource()
     try:
-        _check_depth(text, loader_class)
+        source.anchored = _scan(text, loader_class)
         loader = loader_class(text)
         try:
             node = loader.get_single_node()
@@ -109,11 +111,12 @@ def parse_yaml(text: str) -> YamlSource:
     return source
 
 
-def _check_depth(text: str, loader_class: Any) -> None:
-    """Refuse what is nested too deeply before nodes are made of it: that is recursive, in C too, and would end the process."""
+def _scan(text: str, loader_class: Any) -> set[Position]:
+    """The places of anchored values. Refuses what is nested too deeply: making nodes is recursive, in C too, and would end the process."""
     import yaml
 
     depth = 0
+    anchored = set()
     for event in yaml.parse(text, Loader=loader_class):
         if isinstance(event, yaml.CollectionStartEvent):
             depth += 1
@@ -121,6 +124,9 @@ def _check_depth(text: str, loader_class: Any) -> None:
             depth -= 1
         if depth > DEPTH_LIMIT:
             raise YamlError(YamlProblem(_position(event), f"the file is nested more than {DEPTH_LIMIT} deep", "Flatten it."))
+        if isinstance(event, yaml.NodeEvent) and not isinstance(event, yaml.AliasEvent) and event.anchor:
+            anchored.add(_position(event))
+    return anchored
 
 
 class _Reader:

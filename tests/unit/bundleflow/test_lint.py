@@ -206,6 +206,18 @@ def test_names_of_fields_are_those_of_the_locked_sdk() -> None:
     assert result.returncode == 0, result.stderr + "Run `.venv/bin/python scripts/bundle-fields`."
 
 
+def test_unknown_key_with_an_anchor_is_there_to_be_referred_to(project: Path) -> None:
+    write(
+        project,
+        "resources/jobs.yml",
+        "x-defaults: &defaults\n  max_retries: 1\nx-other: {}\n" + JOBS.replace("{name: training}", "*defaults"),
+    )
+    assert [each.message.partition(".")[0] for each in found(project)] == [
+        "unknown key `max_retries` in `resources",
+        "unknown key `x-other`",
+    ]
+
+
 def test_references_may_stand_for_anything(project: Path) -> None:
     write(
         project,
