@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from abc import ABC, abstractmethod
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -34,7 +35,7 @@ class Rules:
     output_only: tuple[str, ...] = ()
 
 
-class Kind:
+class Kind(ABC):
     """One kind of resource; the subclasses know its API.
 
     Args:
@@ -60,13 +61,13 @@ class Kind:
         """Return the state that a resource's configuration asks for."""
         return {key: value for key, value in config.items() if key not in _NOT_STATE}
 
+    @abstractmethod
     def create(self, http: HttpClient, state: State) -> str:
         """Make the object and return its id; raises `ApiError`."""
-        raise NotImplementedError
 
+    @abstractmethod
     def read(self, http: HttpClient, identity: str) -> State:
         """Return the object as the workspace gives it; raises `ApiError`, also when it does not exist."""
-        raise NotImplementedError
 
     def shown(self, remote: State) -> State:
         """Return what a plan shows of the object."""
@@ -77,13 +78,13 @@ class Kind:
         pruned: State = prune(self.shown(remote), self.state_type, load_schema())
         return pruned
 
+    @abstractmethod
     def update(self, http: HttpClient, identity: str, state: State, changed: set[str]) -> str:
         """Change the object and return its id afterwards; `changed` has the first field of each change."""
-        raise NotImplementedError
 
+    @abstractmethod
     def delete(self, http: HttpClient, identity: str) -> None:
         """Delete the object; raises `ApiError`."""
-        raise NotImplementedError
 
     def url(self, identity: str) -> str:
         """Return the path of the object's page; empty when it has none."""

@@ -156,6 +156,10 @@ class SecretScopes(Kind):
     def comparable(self, remote: State) -> State:  # noqa: D102
         return self.desired(remote)
 
+    def update(self, http: HttpClient, identity: str, state: State, changed: set[str]) -> str:  # noqa: ARG002
+        """Refuse: the API has no such call, and a plan never asks for it."""
+        raise CommandError(f"secret scope {identity} cannot be changed in place ({', '.join(sorted(changed))})")
+
     def delete(self, http: HttpClient, identity: str) -> None:  # noqa: D102
         http.post("/api/2.0/secrets/scopes/delete", {"scope": identity})
 
