@@ -90,7 +90,8 @@ def test_a_wheel_that_requires_what_is_not_installed_is_refused(runner: Jobs) ->
 def test_a_jar_runs_where_a_jvm_is(runner: Jobs, tmp_path: Path) -> None:
     source = tmp_path / "Hello.java"
     source.write_text(
-        'public class Hello { public static void main(String[] a) { System.out.println("java " + a[0]); if (a[0].equals("bad")) System.exit(4); } }'
+        "public class Hello { public static void main(String[] a) {\n"
+        '    System.out.println("java " + a[0]); if (a[0].equals("bad")) System.exit(4); } }'
     )
     subprocess.run(["javac", str(source)], check=True, timeout=120)
     with zipfile.ZipFile(tmp_path / "hello.jar", "w") as archive:
@@ -110,7 +111,8 @@ def test_a_jar_runs_where_a_jvm_is(runner: Jobs, tmp_path: Path) -> None:
 def test_secrets_are_read_and_kept_out_of_the_log(runner: Jobs) -> None:
     runner.client.secrets.create_scope("vault")
     runner.client.secrets.put_secret("vault", "key", string_value="very-secret-value")
-    code = 'value = dbutils.secrets.get("vault", "key")\nprint("it is", value, len(value))\nprint([s.key for s in dbutils.secrets.list("vault")])\n'
+    code = 'value = dbutils.secrets.get("vault", "key")\nprint("it is", value, len(value))\n'
+    code += 'print([s.key for s in dbutils.secrets.list("vault")])\n'
     run = runner.run(runner.notebook("secret", code))
     assert result(run) == "SUCCESS", runner.log(run, "secret")
     assert "it is [REDACTED] 17" in runner.log(run, "secret")
@@ -119,10 +121,12 @@ def test_secrets_are_read_and_kept_out_of_the_log(runner: Jobs) -> None:
 def test_other_ways_to_dbutils_spark_and_the_context(runner: Jobs) -> None:
     code = CELL.join(
         [
-            "from databricks.sdk.runtime import dbutils as other\nfrom pyspark.dbutils import DBUtils\nfrom pyspark.sql import SparkSession",
+            "from databricks.sdk.runtime import dbutils as other",
+            "from pyspark.dbutils import DBUtils\nfrom pyspark.sql import SparkSession",
             "session = SparkSession.builder.appName('x').getOrCreate()\nassert session is spark\nassert DBUtils(spark) is dbutils is other",
             "context = dbutils.notebook.entry_point.getDbutils().notebook().getContext()",
-            "import json\ndbutils.notebook.exit(json.dumps([context.notebookPath().get(), context.tags().get('jobId').get(), context.currentRunId().get()]))",
+            "found = [context.notebookPath().get(), context.tags().get('jobId').get(), context.currentRunId().get()]",
+            "import json\ndbutils.notebook.exit(json.dumps(found))",
         ]
     )
     run = runner.run(runner.notebook("context", code))
@@ -158,7 +162,8 @@ def test_delta_tables_by_python(runner: Jobs) -> None:
             ),
             (
                 "table = DeltaTable.forName(spark, 'main.delta_py.t')\ntable.delete('id = 1')\n"
-                "rows = sorted((row.id, row.v) for row in table.toDF().collect())\ndbutils.notebook.exit(str(rows) + str(table.history().count() > 1))"
+                "rows = sorted((row.id, row.v) for row in table.toDF().collect())\n"
+                "dbutils.notebook.exit(str(rows) + str(table.history().count() > 1))"
             ),
         ]
     )

@@ -21,7 +21,8 @@ PREPARE = CELL.join(
         "# MAGIC %md\n# MAGIC # Features",
         'names = (dbutils.widgets.get("catalog"), dbutils.widgets.get("schema"))\ntable = ".".join([*names, "features"])',
         (
-            'from sklearn.datasets import load_iris\nframe = load_iris(as_frame=True).frame\nframe.columns = ["a", "b", "c", "d", "target"]\n'
+            "from sklearn.datasets import load_iris\nframe = load_iris(as_frame=True).frame\n"
+            'frame.columns = ["a", "b", "c", "d", "target"]\n'
             'frame.insert(0, "id", range(len(frame)))'
         ),
         (
@@ -266,7 +267,8 @@ def test_sql_tasks_with_parameters(runner: Jobs, trained: jobs.Run) -> None:
 
 def test_a_new_catalog_is_there_for_the_next_task(runner: Jobs, trained: jobs.Run) -> None:
     runner.client.catalogs.create("brand_new")
-    code = 'spark.sql("CREATE SCHEMA brand_new.s")\nspark.range(2).write.saveAsTable("brand_new.s.t")\nspark.table("main.iris.features").count()'
+    code = 'spark.sql("CREATE SCHEMA brand_new.s")\nspark.range(2).write.saveAsTable("brand_new.s.t")\n'
+    code += 'spark.table("main.iris.features").count()'
     run = runner.run(runner.notebook("fresh", code))
     assert result(run) == "SUCCESS", runner.log(run, "fresh")
     assert runner.client.schemas.get("brand_new.s").owner == runner.client.current_user.me().user_name

@@ -127,7 +127,9 @@ def test_parameters_references_and_task_values(runner: Jobs) -> None:
     )
     second = runner.python(
         "second", HELLO, "first",
-        parameters=["{{tasks.first.values.n}}", "{{tasks.first.values.n.x}}", "{{job.parameters.day}}", "{{tasks.first.result_state}}", "{{task.name}}"],
+        parameters=[
+            "{{tasks.first.values.n}}", "{{tasks.first.values.n.x}}", "{{job.parameters.day}}", "{{tasks.first.result_state}}", "{{task.name}}",
+        ],
     )  # fmt: skip
     parameters = [JobParameterDefinition("day", "{{job.trigger.type}}"), JobParameterDefinition("region", "eu")]
     run = runner.run(first, second, name="refs", parameters=parameters, start={"job_parameters": {"region": "us"}})

@@ -81,12 +81,14 @@ class DeltaTable:
 
     def delete(self, condition: Any = None) -> Any:
         """Delete rows."""
-        return self._spark.sql(f"DELETE FROM {self._name}" + (f" WHERE {text(condition)}" if condition is not None else ""))
+        where = f" WHERE {text(condition)}" if condition is not None else ""
+        return self._spark.sql(f"DELETE FROM {self._name}{where}")  # noqa: S608 - the user's own condition
 
     def update(self, condition: Any = None, set: Mapping[str, Any] | None = None) -> Any:  # noqa: A002 - Delta's name
         """Change rows."""
-        changes = ", ".join(f"{column} = {text(value)}" for column, value in (set or {}).items())
-        return self._spark.sql(f"UPDATE {self._name} SET {changes}" + (f" WHERE {text(condition)}" if condition is not None else ""))
+        changes = _changes(set)
+        where = f" WHERE {text(condition)}" if condition is not None else ""
+        return self._spark.sql(f"UPDATE {self._name} SET {changes}{where}")  # noqa: S608 - the user's own condition
 
     def merge(self, source: Any, condition: Any) -> DeltaMergeBuilder:
         """Begin a MERGE with a DataFrame."""
@@ -128,7 +130,7 @@ class DeltaMergeBuilder:
     def whenNotMatchedInsert(self, condition: Any = None, values: Mapping[str, Any] | None = None) -> DeltaMergeBuilder:  # noqa: N802
         """Insert some columns of rows that are new."""
         columns, given = ", ".join(values or {}), ", ".join(text(value) for value in (values or {}).values())
-        return self._add("NOT MATCHED", condition, f"INSERT ({columns}) VALUES ({given})")
+        return self._add("NOT MATCHED", condition, f"INSERT ({columns}) VALUES ({given})")  # noqa: S608 - the user's own values
 
     def whenNotMatchedBySourceDelete(self, condition: Any = None) -> DeltaMergeBuilder:  # noqa: N802 - Delta's name
         """Delete rows that the source does not have."""

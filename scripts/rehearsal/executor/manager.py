@@ -26,6 +26,7 @@ PASSED_ON = (
     "PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "SYSTEMROOT", "LD_LIBRARY_PATH",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
     "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "SSL_CERT_FILE",
+    "BUNDLEFLOW_REHEARSAL",  # by it the rehearsal's watchdog finds what a task left running
 )  # fmt: skip
 
 

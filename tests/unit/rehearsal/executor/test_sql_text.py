@@ -31,7 +31,8 @@ def table(text: str) -> sql_text.CreateTable:
 
 def test_a_named_primary_key_is_taken_out_and_kept() -> None:
     plan = table(
-        "CREATE TABLE IF NOT EXISTS c.s.t (id BIGINT NOT NULL, v DECIMAL(10, 2), CONSTRAINT pk PRIMARY KEY (id, `v`)) USING DELTA COMMENT 'x'"
+        "CREATE TABLE IF NOT EXISTS c.s.t (id BIGINT NOT NULL, v DECIMAL(10, 2), "
+        "CONSTRAINT pk PRIMARY KEY (id, `v`)) USING DELTA COMMENT 'x'"
     )
     assert plan.text == "CREATE TABLE IF NOT EXISTS c.s.t (id BIGINT NOT NULL, v DECIMAL(10, 2)) USING DELTA COMMENT 'x'"
     assert plan.constraints == [{"primary_key_constraint": {"name": "pk", "child_columns": ["id", "v"]}}]
