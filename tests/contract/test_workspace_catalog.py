@@ -233,3 +233,13 @@ def test_tags_of_a_schema(client: WorkspaceClient) -> None:
     tags.delete("schemas", "main.gold", "tier")
     with pytest.raises(NotFound):
         tags.get("schemas", "main.gold", "tier")
+
+
+def test_without_identities_a_catalog_is_presumed_and_may_be_made_later(client: WorkspaceClient) -> None:
+    client.schemas.create("bronze", "elsewhere")
+    assert client.catalogs.get("elsewhere").name == "elsewhere"
+    assert client.catalogs.create("elsewhere", comment="For certain").comment == "For certain"
+    with pytest.raises(DatabricksError) as taken:
+        client.catalogs.create("elsewhere")
+    assert taken.value.error_code == "CATALOG_ALREADY_EXISTS"
+    assert [schema.name for schema in client.schemas.list("elsewhere")] == ["bronze"]

@@ -187,6 +187,10 @@ def test_an_identity_that_may_only_read_changes_nothing(guarded: LocalWorkspace)
         planner.schemas.create("gold", "main")
     with pytest.raises(PermissionDenied):
         planner.jobs.create(name="j")
+    with pytest.raises(PermissionDenied):
+        planner.experiments.create_experiment("/Shared/e")
+    with pytest.raises(PermissionDenied):
+        planner.permissions.set("jobs", "1", access_control_list=[])
 
 
 def test_discovery_names_where_to_log_in(workspace: LocalWorkspace) -> None:

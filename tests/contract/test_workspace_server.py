@@ -7,6 +7,8 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.error
+import urllib.request
 from pathlib import Path
 
 import pytest
@@ -104,6 +106,18 @@ def test_what_is_not_imitated_is_refused_by_name(workspace: LocalWorkspace, meth
     assert status == 501
     assert answer["error_code"] == "FEATURE_DISABLED"
     assert path in answer["message"] or path.split("/")[4] in answer["message"]
+
+
+def test_a_web_page_of_somewhere_else_is_refused(workspace: LocalWorkspace) -> None:
+    for origin, expected in (("https://evil.example.com", 403), ("http://127.0.0.1:8080", 200)):
+        request = urllib.request.Request(workspace.url + "/_local/faults", headers={"Origin": origin})
+        try:
+            with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request, timeout=20) as response:
+                status = response.status
+        except urllib.error.HTTPError as refused:
+            status = refused.code
+            refused.close()
+        assert status == expected
 
 
 @pytest.mark.parametrize("content", [b"{", b"[]", b'"text"', b"\xff\xfe"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,11 +15,11 @@ from rehearsal.workspace.identities import Identities
 OPEN_PATHS = ("/.well-known/", "/oidc/", "/_local/")
 """Answered without a token: discovery, login, and the rehearsal's own switches."""
 
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+
 READING_POSTS = re.compile(
     r"/telemetry-ext|/serving-endpoints/[^/]+/invocations"
-    r"|/api/2\.\d/mlflow/.*(search|get|list|-batch-get|temporary-credentials|query)[a-z-]*"
-    r"|/api/2\.0/mlflow/(runs|experiments|logged-models|traces)/search"
-    r"|/api/2\.[01]/(clusters/events)"
+    r"|/api/\d\.\d/mlflow/(.+/)?(search|get|list|query)[a-z-]*"
 )
 """POST requests that only read."""
 
@@ -57,6 +58,9 @@ class Login:
 
     def _check(self, scope: Scope) -> None:
         path = scope["path"]
+        origin = Headers(scope=scope).get("origin", "")
+        if origin and urlsplit(origin).hostname not in LOOPBACK:
+            raise denied(f"Requests from web pages of {origin} are refused.")
         if path.startswith(OPEN_PATHS):
             return
         kind, _, token = Headers(scope=scope).get("authorization", "").partition(" ")

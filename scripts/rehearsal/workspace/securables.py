@@ -12,6 +12,7 @@ from rehearsal.workspace.identities import Identity
 from rehearsal.workspace.services import CATALOGS, Services
 
 SCHEMAS, VOLUMES, TABLES, MODELS, VERSIONS, GRANTS, TAGS = "schemas", "volumes", "tables", "models", "model_versions", "grants", "uc_tags"
+PRESUMED = "presumed_catalogs"
 WORDS = {CATALOGS: "Catalog", SCHEMAS: "Schema", VOLUMES: "Volume", TABLES: "Table", MODELS: "Registered Model"}
 CODES = {CATALOGS: "CATALOG", SCHEMAS: "SCHEMA", VOLUMES: "VOLUME", TABLES: "TABLE", MODELS: "RESOURCE"}
 LEVELS = {CATALOGS: 1, SCHEMAS: 2, VOLUMES: 3, TABLES: 3, MODELS: 3}
@@ -60,17 +61,21 @@ class Securables:
             ApiError: 409 when it is there, 404 without its catalog or schema, 400 for a bad name.
         """
         full_name = ".".join(check_name(name) for name in names)
-        self.require_parents(names[:-1])
-        if self.find(kind, full_name):
+        self.require_parents(names[:-1], creator)
+        if self.find(kind, full_name) and not self.documents.delete(PRESUMED, full_name.lower()):
             raise catalog_error(f"{CODES[kind]}_ALREADY_EXISTS", f"{WORDS[kind]} '{full_name}' already exists")
         now = self.services.clock()
         parents = dict(zip(("catalog_name", "schema_name"), names[:-1], strict=False))
         stamps = {"owner": creator.name, "created_at": now, "created_by": creator.name, "updated_at": now, "updated_by": creator.name}
         return self.put(kind, {"name": names[-1], **parents, "full_name": full_name, **stamps, **fields})
 
-    def require_parents(self, names: list[str]) -> None:
+    def require_parents(self, names: list[str], creator: Identity) -> None:
         """Refuse a name whose catalog or schema is not there; without an identities file they are presumed to be."""
         if self.services.catalogs_open:
+            if names and not self.find(CATALOGS, names[0]):
+                # Jobs must find it, too. Whoever makes it for certain afterwards is not told that it is there already.
+                self.create(CATALOGS, names[:1], {}, creator)
+                self.documents.put(PRESUMED, names[0].lower(), {})
             return
         if names:
             self.get(CATALOGS, names[0])

@@ -23,6 +23,7 @@ LEVELS = {"Volumes": 3, "Models": 4}
 def routes(services: Services) -> list[Route]:
     """Routes of files and directories."""
     places = _Places(services)
+    incoming = services.data / "incoming"
 
     async def upload(request: Request) -> Response:
         path = places.find(request)
@@ -30,12 +31,16 @@ def routes(services: Services) -> list[Route]:
             raise ApiError("ALREADY_EXISTS", f"{_asked(request)} is a directory.")
         if path.exists() and not flag(request.query_params.get("overwrite", "true")):
             raise ApiError("ALREADY_EXISTS", f"The file being created already exists: {_asked(request)}")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = path.with_name(f".{path.name}.part")
-        with temporary.open("wb") as file:
-            async for chunk in request.stream():
-                file.write(chunk)
-        temporary.replace(path)
+        incoming.mkdir(exist_ok=True)
+        temporary = incoming / services.ids.hex()
+        try:
+            with temporary.open("wb") as file:
+                async for chunk in request.stream():
+                    file.write(chunk)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.replace(path)
+        finally:
+            temporary.unlink(missing_ok=True)  # left only where the client went away
         return Response(status_code=204)
 
     async def download(request: Request) -> Response:
@@ -69,7 +74,7 @@ def _directory_routes(places: _Places) -> list[Route]:
 
     async def listed(request: Request) -> Response:
         folder, asked = places.directory(request), _asked(request).rstrip("/")
-        entries = sorted((p for p in folder.iterdir() if not p.name.endswith(".part")), key=lambda p: p.name)
+        entries = sorted(folder.iterdir(), key=lambda p: p.name)
         shown, token = page(request, entries, default=1000, largest=1000, size_name="page_size")
         contents = [_entry(item, f"{asked}/{item.name}") for item in shown]
         return ok(({"contents": contents} if contents else {}) | ({"next_page_token": token} if token else {}))
