@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
 from github_support import REPOSITORY, Scene, answer
+
+from rehearsal.github.model_actions import Event
 
 
 @pytest.fixture(scope="module")
@@ -159,3 +163,52 @@ def test_the_log_has_every_request_and_no_credential(scene: Scene, tmp_path: Pat
     assert all(len(json.dumps(line["response"])) <= 5000 for line in lines)
     for secret in (credentials.github_token, credentials.oidc_token, oidc.json()["value"]):
         assert secret not in text
+
+
+@pytest.mark.parametrize("name", ["eu/production", "a b", "ünïcode", "50%"])
+def test_environments_and_labels_with_odd_names(scene: Scene, developer: httpx.Client, name: str) -> None:
+    quoted = quote(name, safe="")
+    scene.github.set_environment(REPOSITORY, name, reviewers=["reviewer"], branches=["main"])
+    assert answer(developer.get(f"/environments/{quoted}"))["name"] == name
+    assert answer(developer.get(f"/environments/{quoted}/deployment-branch-policies"))["branch_policies"][0]["name"] == "main"
+    answer(developer.post("/labels", json={"name": name}), 201)
+    assert answer(developer.get(f"/labels/{quoted}"))["name"] == name
+
+
+def test_codeowners_errors_name_the_file_and_line(scene: Scene, developer: httpx.Client) -> None:
+    scene.push("owners", {"CODEOWNERS": "*.py @reviewer\n# note\n/x @nobody\n"}, "owners")
+    found = answer(developer.get("/codeowners/errors", params={"ref": "owners"}))["errors"]
+    assert [(each["path"], each["line"], each["source"]) for each in found] == [("CODEOWNERS", 3, "/x @nobody")]
+    assert answer(developer.get("/codeowners/errors"))["errors"] == []
+
+
+def test_a_dispatch_can_name_the_run_that_it_started(scene: Scene, developer: httpx.Client) -> None:
+    body = {"ref": "main", "inputs": {"who": "me"}, "return_run_details": True}
+
+    def start(event: Event) -> None:
+        if event.name == "workflow_dispatch":
+            scene.github.create_run(event, name="CD", path=str(event.payload["workflow"]))
+
+    scene.github.subscribe(start)
+    named = answer(developer.post("/actions/workflows/cd.yml/dispatches", json=body))
+    run = answer(developer.get(f"/actions/runs/{named['workflow_run_id']}"))
+    assert (run["event"], run["path"], run["url"]) == ("workflow_dispatch", ".github/workflows/cd.yml", named["run_url"])
+
+
+def test_many_at_once_do_not_disturb_each_other(scene: Scene) -> None:
+    token = scene.github.user_token("developer")
+    issue = scene.person("developer").post("/issues", json={"title": "busy"}).json()["number"]
+
+    def work(number: int) -> int:
+        with httpx.Client(headers={"Authorization": f"Bearer {token}"}, trust_env=False, timeout=60) as client:
+            made = client.post(f"{scene.server.url}/repos/{REPOSITORY}/issues/{issue}/comments", json={"body": str(number)})
+            head = scene.github.repository(REPOSITORY).refs["refs/heads/main"]
+            client.post(f"{scene.server.url}/repos/{REPOSITORY}/git/refs", json={"ref": f"refs/heads/busy-{number}", "sha": head})
+            return int(answer(made, 201)["id"])
+
+    with ThreadPoolExecutor(8) as pool:
+        ids = list(pool.map(work, range(24)))
+    assert len(set(ids)) == 24
+    assert {each.body for each in scene.github.comments(REPOSITORY, issue)} == {str(number) for number in range(24)}
+    pushed = [each.ref for each in scene.github.events if each.name == "push" and "busy-" in each.ref]
+    assert sorted(pushed) == sorted(f"refs/heads/busy-{number}" for number in range(24)), "each push is an event, once"

@@ -9,16 +9,21 @@ from rehearsal.github.model import PullRequest, Repository
 PLACES = (".github/CODEOWNERS", "CODEOWNERS", "docs/CODEOWNERS")
 
 
-def entries(repository: Repository, ref: str) -> list[tuple[int, str, list[str]]]:
-    """Give the lines of the first CODEOWNERS file of a commit as line number, pattern and owners (without `@`)."""
+def _file(repository: Repository, ref: str) -> tuple[str, str]:
+    """Give path and text of the first CODEOWNERS file of a commit; empty where there is none."""
     store = GitStore(repository.path)
     commit = store.resolve(ref)
     for place in PLACES if commit else ():
         found = [entry for entry in store.tree(commit or "", path=place) if entry.type == "blob"]
         if found:
-            text = store.blob(found[0].sha or "").decode("utf-8", "replace")
-            return [parsed for number, line in enumerate(text.splitlines(), 1) if (parsed := _line(number, line))]
-    return []
+            return place, store.blob(found[0].sha or "").decode("utf-8", "replace")
+    return "", ""
+
+
+def entries(repository: Repository, ref: str) -> list[tuple[int, str, list[str]]]:
+    """Give the lines of a commit's CODEOWNERS as line number, pattern and owners (without `@`)."""
+    text = _file(repository, ref)[1]
+    return [parsed for number, line in enumerate(text.splitlines(), 1) if (parsed := _line(number, line))]
 
 
 def _line(number: int, line: str) -> tuple[int, str, list[str]] | None:
@@ -48,10 +53,12 @@ def missing_approvals(repository: Repository, request: PullRequest, approvals: s
 
 def errors(repository: Repository, ref: str, logins: set[str]) -> list[dict[str, object]]:
     """Give the lines with owners that do not exist, as `GET /codeowners/errors` does."""
-    return [_error(number, pattern, name) for number, pattern, names in entries(repository, ref) for name in names if name not in logins]
+    place = _file(repository, ref)[0]
+    strangers = [(number, pattern, name) for number, pattern, names in entries(repository, ref) for name in names if name not in logins]
+    return [_error(place, *each) for each in strangers]
 
 
-def _error(number: int, pattern: str, name: str) -> dict[str, object]:
+def _error(place: str, number: int, pattern: str, name: str) -> dict[str, object]:
     suggestion = f"make sure @{name} exists and has write access to the repository"
     return {
         "line": number,
@@ -60,5 +67,5 @@ def _error(number: int, pattern: str, name: str) -> dict[str, object]:
         "source": f"{pattern} @{name}",
         "suggestion": suggestion,
         "message": f"Unknown owner on line {number}: {suggestion}",
-        "path": PLACES[0],
+        "path": place,
     }

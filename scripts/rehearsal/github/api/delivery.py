@@ -308,7 +308,8 @@ _STATUS = ("state", "target_url", "log_url", "description", "environment", "envi
 _ENVIRONMENT = ("wait_timer", "prevent_self_review", "reviewers", "deployment_branch_policy")
 _CHECK = ("name", "details_url", "external_id", "status", "started_at", "conclusion", "completed_at", "output")
 _DEPLOY_READ, _DEPLOY_WRITE = ("deployments:read",), ("deployments:write",)
-_ENV = "~/environments/{environment}"
+# A name may have slashes; so this pattern stands after those that it would swallow.
+_ENV = "~/environments/{environment:path}"
 
 
 def _variable_endpoints(prefix: str, key: str) -> list[Endpoint]:
