@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import subprocess
@@ -19,6 +20,8 @@ from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 READ_TIMEOUT_S = 300.0
 CHANGE_TIMEOUT_S = 1800.0
+CHANGE_GRACE_S = 5.0
+"""GitHub gives a cancelled job 7.5 s before it presses harder."""
 STDERR_KEPT = 256 * 1024
 
 # Variables that a bundle's own code (artifact builds, scripts) has no business to see.
@@ -115,7 +118,7 @@ class DatabricksCli:
             BundleflowError: `locked`, `auth-failed` or `deploy-failed`.
         """
         argv = ["bundle", "deploy", "--auto-approve", *(["--force-lock"] if force_lock else [])]
-        return self._checked(argv, CHANGE_TIMEOUT_S, FailureReason.DEPLOY_FAILED)
+        return self._checked(argv, CHANGE_TIMEOUT_S, FailureReason.DEPLOY_FAILED, grace_s=CHANGE_GRACE_S)
 
     def destroy(self) -> CliResult:
         """`bundle destroy --auto-approve`; succeeds also when nothing is deployed.
@@ -123,7 +126,8 @@ class DatabricksCli:
         Raises:
             BundleflowError: `locked`, `auth-failed` or `deploy-failed`.
         """
-        return self._checked(["bundle", "destroy", "--auto-approve"], CHANGE_TIMEOUT_S, FailureReason.DEPLOY_FAILED)
+        argv = ["bundle", "destroy", "--auto-approve"]
+        return self._checked(argv, CHANGE_TIMEOUT_S, FailureReason.DEPLOY_FAILED, grace_s=CHANGE_GRACE_S)
 
     def environment(self) -> dict[str, str]:
         """The environment of a call: empty variables gone, the way to log in chosen, the bundle's variables added."""
@@ -141,13 +145,13 @@ class DatabricksCli:
         env |= {f"BUNDLE_VAR_{name}": value for name, value in self.variables.items()}
         return env
 
-    def _checked(self, argv: Sequence[str], timeout_s: float, reason: FailureReason) -> CliResult:
-        result = self._call(argv, timeout_s)
+    def _checked(self, argv: Sequence[str], timeout_s: float, reason: FailureReason, *, grace_s: float = 0.0) -> CliResult:
+        result = self._call(argv, timeout_s, grace_s=grace_s)
         if result.exit_code:
             raise explain_failure(result.argv, result.stderr, reason)
         return result
 
-    def _call(self, argv: Sequence[str], timeout_s: float) -> CliResult:
+    def _call(self, argv: Sequence[str], timeout_s: float, *, grace_s: float = 0.0) -> CliResult:
         command = [self.env.get("DATABRICKS_CLI_PATH") or "databricks", *argv]
         if self.target:
             command += ["-t", self.target]
@@ -164,7 +168,7 @@ class DatabricksCli:
             )
         except OSError as error:
             raise _cannot_start(command[0], self.folder, error) from error
-        stdout, stderr = _communicate(process, timeout_s, echo=self.echo, what=" ".join(argv[:2]))
+        stdout, stderr = _communicate(process, timeout_s, grace_s, echo=self.echo, what=" ".join(argv[:2]))
         return CliResult(tuple(argv), process.returncode, stdout, stderr, time.monotonic() - started)
 
 
@@ -179,8 +183,11 @@ def auth_type(env: Mapping[str, str]) -> str:
     return "github-oidc" if env.get("ACTIONS_ID_TOKEN_REQUEST_URL") else ""
 
 
-def _communicate(process: subprocess.Popen[bytes], timeout_s: float, *, echo: bool, what: str) -> tuple[str, str]:
-    """Read both streams to their end; the process does not outlive this call."""
+def _communicate(process: subprocess.Popen[bytes], timeout_s: float, grace_s: float, *, echo: bool, what: str) -> tuple[str, str]:
+    """Read both streams to their end; the process does not outlive this call.
+
+    Told to stop, it gives the process `grace_s` seconds to end by itself: a deployment that is cut off leaves its lock behind.
+    """
     out: list[bytes] = []
     err: list[bytes] = []
     assert process.stdout is not None
@@ -193,6 +200,10 @@ def _communicate(process: subprocess.Popen[bytes], timeout_s: float, *, echo: bo
         reader.start()
     try:
         process.wait(timeout_s)
+    except KeyboardInterrupt:
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(grace_s)
+        raise
     except subprocess.TimeoutExpired as error:
         raise BundleflowError(
             f"`databricks {what}` did not end within {timeout_s:.0f} s and was stopped.",

@@ -166,4 +166,4 @@ def _finish(job: JobContext, github: GitHubApi | None, record: DeploymentRecord,
 
 def _outcome(record: DeploymentRecord, *, success: bool) -> str:
     word = "deployed" if success else "failed"
-    return f"{word}; {len(record.job_runs)} job runs"
+    return f"{word}; job runs: {len(record.job_runs)}"

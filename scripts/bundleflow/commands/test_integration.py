@@ -57,7 +57,7 @@ def run(args: argparse.Namespace) -> int:
             warn(job.runner, error, "The test deployment could not be destroyed")
         raise
     _destroy(job, cli)
-    job.runner.summary(f"✅ {len(done.runs)} job runs succeeded; the deployment was destroyed.")
+    job.runner.summary(f"✅ Job runs: {len(done.runs)}, all succeeded. The deployment was destroyed.")
     if args.json:
         print_json({"suffix": suffix, "runs": [each.as_dict() for each in done.runs]})
     return 0

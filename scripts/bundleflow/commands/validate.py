@@ -9,6 +9,7 @@ from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import add_bundle_arguments, bundle_folder, print_json, tell
 from bundleflow.commands.steps import validated
 from bundleflow.releases.checks import unresolved_references
+from bundleflow.releases.digest import hide_secrets
 
 EXAMPLES = """example:
   bundleflow validate --target dev --strict"""
@@ -29,7 +30,7 @@ def run(args: argparse.Namespace) -> int:
     for line in open_references:
         tell(f"warning: not resolved: {line}")
     if args.json:
-        print_json({"valid": True, "unresolved": open_references, "configuration": configuration})
+        print_json({"valid": True, "unresolved": open_references, "configuration": hide_secrets("", configuration)})
     else:
         tell(f"target {args.target or 'default'} is valid")
     return 0

@@ -53,10 +53,13 @@ def find_evidence(github: GitHubApi, *, stage: str, tree: str, kit: str, branch:
         elif not called:
             misses.append(f"{run.url}: does not call {kit}/.github/workflows/cd-staging.yml")
         else:
-            job = next((job for job in github.jobs(run.id) if _deploys(job)), None)
-            if job is not None and job.conclusion == "success":
+            deploying = [job for job in github.jobs(run.id) if _deploys(job)]
+            failed = [job for job in deploying if job.conclusion != "success"]
+            # Where one run deploys several bundles, their jobs cannot be told apart by name: all of them must have succeeded.
+            if deploying and not failed:
+                job = deploying[0]
                 return Evidence(stage, run.id, run.url, job.name, run.sha, tree, run.event, called, job.completed_at)
-            misses.append(f"{run.url}: its deploying job {f'ended with `{job.conclusion}`' if job else 'did not run'}")
+            misses.append(f"{run.url}: its deploying job {f'ended with `{failed[0].conclusion}`' if failed else 'did not run'}")
     raise BundleflowError(
         f"There is no evidence that stage `{stage}` was deployed from this content (tree {tree[:12]}).",
         fix=f"Merge the change to `{branch}` first, let `{workflow}` deploy stage `{stage}` from it, and merge the release pull request "

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import time
 from pathlib import Path
@@ -93,6 +94,25 @@ def test_a_call_that_hangs_is_stopped(tmp_path: Path, monkeypatch: pytest.Monkey
     assert caught.value.exit_code is ExitCode.TROUBLE
     with pytest.raises(ProcessLookupError):
         os.kill(int(mark.read_text()), 0)
+
+
+def test_a_deployment_that_is_told_to_stop_may_end_by_itself(tmp_path: Path) -> None:
+    mark = tmp_path / "ended"
+    body = f"open({str(tmp_path / 'began')!r}, 'w'); time.sleep(1.5); open({str(mark)!r}, 'w')"
+    path = program(tmp_path, body)
+    code = (
+        "import signal, sys\nfrom pathlib import Path\nfrom bundleflow.adapters.databricks_cli import DatabricksCli\n"
+        "def stop(*_): raise KeyboardInterrupt\nsignal.signal(signal.SIGTERM, stop)\n"
+        f"DatabricksCli(Path({str(tmp_path)!r}), env={{'DATABRICKS_CLI_PATH': {path!r}}}).deploy()"
+    )
+    process = subprocess.Popen([sys.executable, "-c", code], stderr=subprocess.DEVNULL)
+    deadline = time.monotonic() + 20
+    while not (tmp_path / "began").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    process.terminate()
+    assert process.wait(20) != 0
+    assert mark.exists()
 
 
 def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -182,6 +182,18 @@ def test_near_misses_do_not_count_and_say_why(world: World, more: dict[str, str]
     assert word in caught.value.details
 
 
+def test_of_several_deploying_jobs_all_must_have_succeeded(world: World) -> None:
+    run = world.start_run("cd-staging.yml")
+    for name, conclusion in (("a / deploy", "success"), ("b / deploy", "failure")):
+        job = world.github.add_job(run.id, name)
+        world.github.start_job(job.id)
+        world.github.finish_job(job.id, conclusion)
+    world.github.finish_run(run.id)
+    with pytest.raises(BundleflowError) as caught:
+        find(world)
+    assert "ended with `failure`" in caught.value.details
+
+
 def test_another_tree_has_no_evidence(world: World) -> None:
     world.staged()
     world.git("checkout", "-q", "-b", "release")
