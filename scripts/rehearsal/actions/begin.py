@@ -38,7 +38,8 @@ def main() -> int:
     answer = ask()
     print(f"rehearsal-job={answer['job_id']}", flush=True)
     if answer["refused"]:
-        print(f"::error::{answer['refused']}", flush=True)
+        text = answer["refused"].replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+        print(f"::error::{text}", flush=True)
         return 1
     for value in answer["masks"]:
         print(f"::add-mask::{value}", flush=True)

@@ -9,7 +9,7 @@ from typing import Any
 
 from rehearsal.actions.masking import Masker
 from rehearsal.actions.runner import JobState, WorkflowRun
-from rehearsal.rehearse import result
+from rehearsal.rehearse import result, settings
 from rehearsal.rehearse.player import Player
 from rehearsal.rehearse.stage import Stage
 from rehearsal.rehearse.view import WorkspaceView, run_result
@@ -22,6 +22,7 @@ STAND_INS = (
     result.StandIn("actions/checkout", "act copies the commit's files, with the whole history", ""),
     result.StandIn("actions/upload-artifact, actions/download-artifact", "local actions that keep artifacts in the imitated GitHub", ""),
     result.StandIn("Databricks workspace", "a server of this rehearsal", "recorded requests and answers; databricks-sdk as the client"),
+    result.StandIn("Databricks CLI", "bundleflow's stand-in", "recorded output, plans and requests of the real one"),
     result.StandIn("compute", "one process per task on this machine; the packages that are installed here", ""),
     result.StandIn("Spark", "Sail (Spark Connect, Delta)", ""),
     result.StandIn("a project's locked test environment", "this installation, which holds the same libraries", ""),
@@ -179,6 +180,11 @@ def differences(stage: Stage) -> list[result.Difference]:
     return list({(item.file, item.where, item.change): item for item in found}.values())
 
 
+def _stand_ins(stage: Stage) -> list[result.StandIn]:
+    """List the stand-ins that were used: the real CLI is none."""
+    return [item for item in STAND_INS if not (stage.cli_version and item.outside == "Databricks CLI")]
+
+
 def rehearsal(stage: Stage, player: Player, played: list[result.Scenario], began: datetime) -> result.Rehearsal:
     """Gather the whole result; the stage must still stand.
 
@@ -203,7 +209,7 @@ def rehearsal(stage: Stage, player: Player, played: list[result.Scenario], began
         workflow_runs=runs,
         job_runs=job_runs(stage, player.memory.view, began.timestamp() * 1000),
         differences=differences(stage),
-        stand_ins=list(STAND_INS),
+        stand_ins=_stand_ins(stage),
         imitated=list(IMITATED),
         timings=timings,
         outside_connections=outside,
@@ -211,6 +217,7 @@ def rehearsal(stage: Stage, player: Player, played: list[result.Scenario], began
             "first_promotion_s": player.first_promotion_s,
             "workflow_runs": float(len(runs)),
             "jobs": float(sum(job.conclusion != "skipped" for run in runs for job in run.jobs)),
+            "cli_calls": float(settings.cli_calls(stage.folder)),
             "workspace_requests": float(requests(stage.workspace.log)),
         },
         kept=str(stage.folder) if stage.kept else "",

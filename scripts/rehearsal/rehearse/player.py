@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from rehearsal.actions.driver import git
 from rehearsal.github.errors import GitHubError
 from rehearsal.rehearse import expectations, githubview
@@ -49,11 +50,17 @@ class Player:
         Args:
             story: The story.
             shown: Gets each scene's outcome as soon as it is known.
+
+        Raises:
+            BundleflowError: The imitated workspace is lost.
         """
         begun = time.monotonic()
         scenario = Scenario(story.name, story.title, ok=True, started=begun - self._stage.started)
         for scenes in _together([scene for scene in story.scenes if self._fits(scene)]):
-            steps = self._play_together(scenes)
+            try:
+                steps = self._play_together(scenes)
+            except httpx.HTTPError as error:
+                raise self._lost_workspace(error) from error
             scenario.steps += steps
             for step in steps:
                 shown(step)
@@ -90,6 +97,15 @@ class Player:
                 step.checks.append(Check(scene.expected, ok=False, found=f"workflows were still running after {SCENE_LIMIT_S:g} s"))
             self._end(scene, step)
         return steps
+
+    def _lost_workspace(self, error: httpx.HTTPError) -> BundleflowError:
+        return BundleflowError(
+            f"The imitated workspace does not answer any more: {error}",
+            fix="See what it said last below; `--keep DIR` keeps its data and logs.",
+            reason=FailureReason.OUTSIDE_TROUBLE,
+            exit_code=ExitCode.TROUBLE,
+            details=self._stage.workspace.trouble(),
+        )
 
     def _begin(self, scene: model.Scene) -> Step:
         """Carry out a scene's action; the workflows that it starts are known when it returns."""

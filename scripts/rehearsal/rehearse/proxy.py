@@ -35,12 +35,16 @@ class RefusingProxy:
 
         return Handler
 
-    def environment(self) -> dict[str, str]:
-        """Give the variables by which programs find it, with loopback left out."""
+    def environment(self, also_direct: str = "") -> dict[str, str]:
+        """Give the variables by which programs find it.
+
+        Args:
+            also_direct: A host that is reached directly besides loopback (the Spark cluster that the user named).
+        """
         out = {}
         for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY"):
             out[name] = out[name.lower()] = self.url
-        out["NO_PROXY"] = out["no_proxy"] = "127.0.0.1,localhost,::1"
+        out["NO_PROXY"] = out["no_proxy"] = ",".join(filter(None, ["127.0.0.1", "localhost", "::1", also_direct]))
         return out
 
     def close(self) -> None:

@@ -32,11 +32,11 @@ class WorkspaceServer:
         self._errors = folder / "workspace.log"
         argv = [sys.executable, "-m", "bundleflow", "local", "workspace", "--port", "0", "--warm"]
         argv += ["--data", str(folder / "data"), "--log", str(self.log), "--identities", str(identities)]
-        remote = {"BUNDLEFLOW_SPARK_REMOTE": spark_remote} if spark_remote else {}
+        argv += ["--spark-remote", spark_remote] if spark_remote else []
         with self._errors.open("w") as errors:
             self._process = subprocess.Popen(
                 argv,
-                env={**environment, **remote},
+                env=dict(environment),
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=errors,
@@ -69,9 +69,13 @@ class WorkspaceServer:
                 fix="See the details below; `bundleflow local workspace` starts it by itself.",
                 reason=FailureReason.OUTSIDE_TROUBLE,
                 exit_code=ExitCode.TROUBLE,
-                details=self._errors.read_text(encoding="utf-8", errors="replace")[-3000:],
+                details=self.trouble(),
             )
         return self._url
+
+    def trouble(self) -> str:
+        """Give the end of what it said on standard error."""
+        return self._errors.read_text(encoding="utf-8", errors="replace")[-3000:]
 
     def close(self) -> None:
         """Ask it to end, and wait a little: what it would still write is thrown away, and its processes end with it."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -11,6 +13,9 @@ from pathlib import Path
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 _STANDARD_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+CLI_CALLS = "cli-calls"
+OLDEST_CLI = (1, 9)
+
 _FROM_CALLER = ("LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """Needed by some installations of Python to start at all."""
 
@@ -76,13 +81,38 @@ def link_programs(folder: Path, cli: Path | None) -> None:
     python = next((path for path in (base / f"python3.{sys.version_info.minor}", base / "python3") if path.exists()), Path(sys.executable))
     for name in ("python3", "python"):
         (folder / "bin" / name).symlink_to(python)
+    # The program's own Python, isolated: nothing that the rehearsed project sets can reach it. Each call leaves one byte, to be counted.
+    program = f"'{cli.resolve()}'" if cli else f"'{sys.executable}' -I -m bundleflow local databricks"
     launcher = folder / "bin" / "databricks"
-    if cli:
-        launcher.symlink_to(cli.resolve())
-        return
-    # The program's own Python, isolated: nothing that the rehearsed project sets can reach it.
-    launcher.write_text(f"#!/bin/sh\nexec '{sys.executable}' -I -m bundleflow local databricks \"$@\"\n", encoding="utf-8")
+    launcher.write_text(f"#!/bin/sh\nprintf . >> '{folder / CLI_CALLS}'\nexec {program} \"$@\"\n", encoding="utf-8")
     launcher.chmod(0o755)
+
+
+def cli_calls(folder: Path) -> int:
+    """Count the calls of the Databricks CLI so far."""
+    counted = folder / CLI_CALLS
+    return counted.stat().st_size if counted.exists() else 0
+
+
+def cli_version(cli: Path) -> str:
+    """Give the version of a real Databricks CLI.
+
+    Raises:
+        BundleflowError: The program is no Databricks CLI, or older than 1.9.
+    """
+    try:
+        said = subprocess.run([str(cli), "version"], capture_output=True, text=True, timeout=30, check=False).stdout
+    except (OSError, subprocess.SubprocessError) as error:
+        said = str(error)
+    found = re.search(r"Databricks CLI v((\d+)\.(\d+)\.\d+)", said)
+    if not found or (int(found[2]), int(found[3])) < OLDEST_CLI:
+        raise BundleflowError(
+            f"--cli {cli}: this is no Databricks CLI 1.9 or newer; it says {said.strip()[:200]!r}.",
+            fix="Give the path of a Databricks CLI from 1.9 on, or leave --cli out to use the stand-in.",
+            reason=FailureReason.WRONG_USE,
+            exit_code=ExitCode.USAGE,
+        )
+    return found[1]
 
 
 def fill_tool_cache(folder: Path, refs: list[str]) -> None:

@@ -17,6 +17,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import FrameType
+from urllib.parse import urlsplit
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from rehearsal.actions import kit
@@ -78,6 +79,7 @@ class Stage:
         self.masker.add(self.operator_token)
         self._closers: list[Callable[[], None]] = []
         settings.git_program()
+        self.cli_version = settings.cli_version(wishes.cli) if wishes.cli else ""
         if wishes.directory:
             projects.check_folder(wishes.directory)
         self.folder = _folder(wishes.keep)
@@ -94,7 +96,8 @@ class Stage:
         self._closers.append(self._guard.close)
         self.proxy = RefusingProxy()
         self._closers.append(self.proxy.close)
-        self.environment = settings.clean_environment(self.folder, {**self.proxy.environment(), **self._guard.environment()})
+        proxies = self.proxy.environment(also_direct=urlsplit(wishes.spark_remote).hostname or "")
+        self.environment = settings.clean_environment(self.folder, {**proxies, **self._guard.environment()})
         settings.link_programs(self.folder, wishes.cli)
         with ThreadPoolExecutor(2) as pool:
             github = pool.submit(self._start_github)
@@ -184,7 +187,7 @@ class Stage:
         copy = self.folder / "kit"
         copy.mkdir()
         sources = Sources(Source("", "", "", root, copy), root, copy, self.kit_sha)
-        self.kit_changes = kit.prepare(sources)
+        self.kit_changes = kit.prepare(sources, self.cli_version)
         settings.fill_tool_cache(self.folder, [self.kit_sha, *self.project.kit_refs()])
         tests = self.project.test_requirements()
         if tests:

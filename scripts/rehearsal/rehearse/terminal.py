@@ -70,12 +70,13 @@ class Terminal:
         self.write()
         slowest = sorted(rehearsal.timings.items(), key=lambda item: -item[1])[:8]
         self.write("Where the time went: " + ", ".join(f"{label} {seconds:.1f} s" for label, seconds in slowest))
-        counted = rehearsal.measures
-        self.write(
-            f"In all {rehearsal.duration_s:.1f} s; first promotion {counted.get('first_promotion_s', 0):.1f} s; "
-            f"{counted.get('jobs', 0):.0f} jobs, {counted.get('workspace_requests', 0):.0f} workspace requests; "
-            f"outside connections tried: {len(rehearsal.outside_connections)}"
-        )
+        counted = {"jobs": "jobs", "cli_calls": "CLI calls", "workspace_requests": "workspace requests"}
+        told = ", ".join(f"{rehearsal.measures.get(key, 0):.0f} {label}" for key, label in counted.items())
+        first = rehearsal.measures.get("first_promotion_s", 0)
+        self.write(f"In all {rehearsal.duration_s:.1f} s; first promotion {first:.1f} s; {told}")
+        self.write(f"Connections to the outside that were tried, and refused: {len(rehearsal.outside_connections)}")
+        for target in sorted(set(rehearsal.outside_connections)):
+            self.write(f"  {target}")
         if report:
             self.write(f"Report: {report}")
         self.write("Next:")
