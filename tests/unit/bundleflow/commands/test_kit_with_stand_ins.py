@@ -1,0 +1,146 @@
+"""The kit's commands against the stand-ins for CLI and workspace, met as in reality: by processes and HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+from databricks.sdk import WorkspaceClient
+from databricks.sdk.core import Config
+from databricks.sdk.service.jobs import JobSettings
+from databricks.sdk.service.workspace import ImportFormat
+
+BUNDLE = """\
+bundle: {name: small}
+variables:
+  suffix: {default: ""}
+targets:
+  dev:
+    workspace: {root_path: "/Workspace/Shared/small/dev${var.suffix}"}
+resources:
+  jobs:
+    tidy:
+      name: tidy${var.suffix}
+      tasks:
+        - task_key: tidy
+          spark_python_task: {python_file: tidy.py}
+          environment_key: default
+      environments: [{environment_key: default, spec: {environment_version: "2"}}]
+"""
+FLOW = """\
+version: 1
+stages:
+  dev: {target: dev, environment: dev}
+  test: {target: dev, environment: test, per-pull-request: true, run: [tidy]}
+"""
+
+
+@dataclass
+class StandIns:
+    """A project folder, a workspace, and the environment of the kit's commands."""
+
+    folder: Path
+    env: dict[str, str]
+
+    def call(self, *argv: str, **env: str) -> subprocess.CompletedProcess[str]:
+        command = [sys.executable, "-m", "bundleflow", *argv]
+        return subprocess.run(command, cwd=self.folder, env={**self.env, **env}, capture_output=True, text=True, timeout=120, check=False)
+
+    def deploy(self) -> subprocess.CompletedProcess[str]:
+        return self.call("deploy-stage", "--json", BUNDLEFLOW_STAGE="dev", BUNDLEFLOW_ENVIRONMENT="dev")
+
+    def plan(self) -> dict[str, Any]:
+        found = self.call("plan", "--target", "dev", "--json")
+        assert found.returncode == 0, found.stderr
+        data = json.loads(found.stdout)
+        assert isinstance(data, dict)
+        return data
+
+    @property
+    def client(self) -> WorkspaceClient:
+        return WorkspaceClient(config=Config(host=self.env["DATABRICKS_HOST"], token="t", auth_type="pat", retry_timeout_seconds=10))
+
+
+@pytest.fixture
+def stand_ins(tmp_path: Path) -> Iterator[StandIns]:
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "databricks.yml").write_text(BUNDLE)
+    (folder / "bundleflow.yml").write_text(FLOW)
+    (folder / "tidy.py").write_text("print('tidied')\n")
+    cli = tmp_path / "databricks"
+    cli.write_text(f'#!/bin/sh\nexec {sys.executable} -m bundleflow local databricks "$@"\n')
+    cli.chmod(0o755)
+    process = subprocess.Popen([sys.executable, "-m", "bundleflow", "local", "workspace"], stdout=subprocess.PIPE, text=True)
+    assert process.stdout is not None
+    env = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(tmp_path),
+        "DATABRICKS_CLI_PATH": str(cli),
+        "DATABRICKS_HOST": process.stdout.readline().strip(),
+        "DATABRICKS_TOKEN": "t",
+        "DATABRICKS_CONFIG_FILE": os.devnull,
+        "DATABRICKS_CACHE_DIR": str(tmp_path / "cache"),
+        "BUNDLEFLOW_POLL_SECONDS": "0.2",
+    }
+    git = ["git", "-c", "user.name=developer", "-c", "user.email=developer@example.com"]
+    for argv in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
+        subprocess.run([*git, *argv], cwd=folder, env=env, timeout=30, check=True)
+    yield StandIns(folder, env)
+    process.terminate()
+    process.wait(30)
+
+
+def test_what_is_changed_behind_the_bundles_back_is_shown_and_undone(stand_ins: StandIns) -> None:
+    assert stand_ins.plan()["summary"]["text"] == "1 to add, 0 to change, 0 to delete, 0 unchanged"
+    first = stand_ins.deploy()
+    assert first.returncode == 0, first.stderr
+    clean = stand_ins.deploy()
+    assert json.loads(clean.stdout)["plan"] == "0 to add, 0 to change, 0 to delete, 1 unchanged"
+    job = next(each for each in stand_ins.client.jobs.list() if each.settings and each.settings.name == "tidy")
+    assert job.job_id is not None
+    stand_ins.client.jobs.update(job.job_id, new_settings=JobSettings(max_concurrent_runs=7))
+    drifted = stand_ins.plan()
+    assert drifted["summary"]["drifted"] == 1
+    (change,) = drifted["resources"][0]["changes"]
+    assert (change["path"], change["remote"], change["new"]) == ("max_concurrent_runs", {"value": 7}, {"value": 1})
+    again = stand_ins.deploy()
+    assert json.loads(again.stdout)["digest"] not in (json.loads(first.stdout)["digest"], json.loads(clean.stdout)["digest"])
+    assert stand_ins.plan()["summary"]["text"] == "0 to add, 0 to change, 0 to delete, 1 unchanged"
+
+
+def test_a_held_lock_is_told_as_such(stand_ins: StandIns) -> None:
+    lock = {"ID": "someone-elses", "AcquisitionTime": "2026-01-01T00:00:00Z", "IsForced": False, "User": "somebody@example.com"}
+    stand_ins.client.workspace.mkdirs("/Workspace/Shared/small/dev/state")
+    stand_ins.client.workspace.upload(
+        "/Workspace/Shared/small/dev/state/deploy.lock", json.dumps(lock).encode(), format=ImportFormat.AUTO, overwrite=True
+    )
+    refused = stand_ins.deploy()
+    assert refused.returncode == 1
+    assert "(locked)" in refused.stderr
+    assert "somebody@example.com" in refused.stderr
+    assert stand_ins.call("deploy", "--target", "dev", "--force-lock").returncode == 0
+
+
+def test_a_test_deployment_runs_and_leaves_nothing(stand_ins: StandIns) -> None:
+    done = stand_ins.call("test-integration", "--suffix=-pr7-1", "--json", BUNDLEFLOW_ENVIRONMENT="test")
+    assert done.returncode == 0, done.stderr
+    (run,) = json.loads(done.stdout)["runs"]
+    assert (run["state"], run["tasks"][0]["output"]) == ("SUCCESS", "tidied\n")
+    assert list(stand_ins.client.jobs.list()) == []
+
+
+def test_a_test_deployment_is_destroyed_when_its_job_fails(stand_ins: StandIns) -> None:
+    (stand_ins.folder / "tidy.py").write_text("raise ValueError('untidy')\n")
+    done = stand_ins.call("test-integration", "--suffix=-pr7-1", BUNDLEFLOW_ENVIRONMENT="test")
+    assert done.returncode == 1
+    assert "(run-failed)" in done.stderr
+    assert "untidy" in done.stderr
+    assert list(stand_ins.client.jobs.list()) == []
