@@ -66,10 +66,10 @@ GLOBAL_FLAGS = (
     Flag("help", "switch", "help for this command", "h"),
     Flag("output", "format", "output type: text or json", "o"),
     Flag("profile", "text", "refused: profiles of a configuration file are not read", "p"),
-    Flag("debug", "switch", "enable debug logging"),
-    Flag("log-level", "text", "log level"),
-    Flag("log-file", "text", "file to write logs to"),
-    Flag("log-format", "text", "log output format"),
+    Flag("debug", "switch", "accepted; the stand-in writes no log"),
+    Flag("log-level", "text", "accepted; the stand-in writes no log"),
+    Flag("log-file", "text", "accepted; the stand-in writes no log"),
+    Flag("log-format", "text", "accepted; the stand-in writes no log"),
 )
 BUNDLE_FLAGS = (
     Flag("target", "text", "bundle target to use", "t"),
@@ -113,7 +113,6 @@ COMMANDS: dict[str, tuple[str, tuple[Flag, ...]]] = {
             _SELECT,
             Flag("plan", "text", "path to a JSON plan file to apply instead of planning"),
             _QUIET,
-            Flag("verbose", "switch", "enable verbose output"),
             *_CLUSTER,
         ),
     ),

@@ -174,15 +174,23 @@ def is_empty(value: Any) -> bool:
 
 
 def prune(value: Any, type_text: str, schema: Schema) -> Any:
-    """Return a value without the fields that its type does not have."""
+    """Return a value as its type would hold it: without unknown fields, nulls, and lists and mappings that are empty.
+
+    An object without fields stays: it says that it is wanted (`email_notifications: {}`).
+    """
     if isinstance(value, dict) and type_text.startswith("#"):
         fields = schema.object(type_text[1:]).fields
-        return {key: prune(item, fields[key], schema) for key, item in value.items() if key in fields and item is not None}
+        pruned = {key: prune(item, fields[key], schema) for key, item in value.items() if key in fields}
+        return {key: item for key, item in pruned.items() if not _is_unset(item, fields[key])}
     if isinstance(value, dict) and type_text.startswith("{}"):
-        return {key: prune(item, type_text[2:], schema) for key, item in value.items()}
+        return {key: prune(item, type_text[2:], schema) for key, item in value.items() if item is not None}
     if isinstance(value, list) and type_text.startswith("[]"):
-        return [prune(item, type_text[2:], schema) for item in value]
+        return [prune(item, type_text[2:], schema) for item in value if item is not None]
     return value
+
+
+def _is_unset(value: Any, type_text: str) -> bool:
+    return value is None or (type_text[:2] in ("[]", "{}") and not value)
 
 
 @functools.cache

@@ -6,7 +6,17 @@ import os
 import re
 from pathlib import Path, PurePosixPath
 
-from rehearsal.databricks_cli import gitinfo, libraries, permissions, resource_steps, scripts, target_mode, translate, variables
+from rehearsal.databricks_cli import (
+    gitinfo,
+    libraries,
+    permissions,
+    resource_steps,
+    scripts,
+    target_mode,
+    translate,
+    unsupported,
+    variables,
+)
 from rehearsal.databricks_cli.auth import login
 from rehearsal.databricks_cli.bundle import Bundle
 from rehearsal.databricks_cli.diagnostics import CommandError
@@ -14,12 +24,10 @@ from rehearsal.databricks_cli.dyn import Node, from_plain, walk
 from rehearsal.databricks_cli.http_client import HttpClient
 from rehearsal.databricks_cli.interpolation import resolve
 from rehearsal.databricks_cli.schema import load_schema
-from rehearsal.databricks_cli.schema_root import REFUSED_RESOURCES
 from rehearsal.databricks_cli.workspace_api import Workspace
 
 _PATHS = {"file_path": "files", "resource_path": "resources", "artifact_path": "artifacts", "state_path": "state"}
 """Workspace paths with the folder below `root_path` where they are by default."""
-_ENGINES = ("direct", "terraform")
 
 
 def initialize(bundle: Bundle) -> None:
@@ -32,7 +40,8 @@ def initialize(bundle: Bundle) -> None:
         CommandError: A step found something wrong that ends the command.
         StopCommand: Errors are among the diagnostics.
     """
-    _refuse_unsupported(bundle)
+    unsupported.check_cli_version(bundle)
+    unsupported.refuse(bundle)
     _check_resources_have_values(bundle)
     _check_bundle_name(bundle)
     scripts.run(bundle, "preinit")
@@ -45,6 +54,7 @@ def initialize(bundle: Bundle) -> None:
     resource_steps.link_schemas(bundle)
     _sync_defaults(bundle)
     target_mode.set_run_as(bundle)
+    target_mode.override_compute(bundle)
     target_mode.set_presets(bundle)
     target_mode.apply_presets(bundle)
     bundle.diagnostics.stop_on_error()
@@ -61,31 +71,6 @@ def initialize(bundle: Bundle) -> None:
     resource_steps.annotate(bundle)
     scripts.run(bundle, "postinit")
     bundle.diagnostics.stop_on_error()
-
-
-def _refuse_unsupported(bundle: Bundle) -> None:
-    for kind in REFUSED_RESOURCES:
-        node = bundle.config.get("resources", kind)
-        if node is not None and node.value:
-            raise CommandError(
-                f"resources of kind {kind} are not supported by the stand-in for the Databricks CLI; use the real one",
-                paths=(f"resources.{kind}",),
-                locations=node.locations,
-            )
-    for path in (("experimental", "python"), ("experimental", "pydabs"), ("python",)):
-        if (node := bundle.config.get(*path)) is not None:
-            raise CommandError(
-                "resources written in Python are not supported by the stand-in for the Databricks CLI; use the real one",
-                paths=(".".join(path),),
-                locations=node.locations,
-            )
-    if (profile := bundle.config.get("workspace", "profile")) is not None:
-        raise CommandError("workspace.profile is not supported by the stand-in; use DATABRICKS_HOST", locations=profile.locations)
-    engine = bundle.config.text("bundle", "engine") or os.environ.get("DATABRICKS_BUNDLE_ENGINE", "direct")
-    if engine not in _ENGINES:
-        raise CommandError(f'unexpected setting for DATABRICKS_BUNDLE_ENGINE={engine!r} (expected "terraform" or "direct")')
-    if engine == "terraform":
-        raise CommandError("the terraform engine is not supported by the stand-in for the Databricks CLI, only the direct engine")
 
 
 def _check_resources_have_values(bundle: Bundle) -> None:

@@ -63,10 +63,18 @@ def build(bundle: Bundle) -> None:
         if artifact.text("type") == "whl":
             for old in Path(folder).glob("dist/*.whl"):
                 old.unlink()
-        result = scripts.shell(command, folder)
+        result = scripts.shell(command, folder, _shell_of(artifact))
         if result.returncode:
             raise CommandError(f"build failed {name}, error: exit status {result.returncode}, output: {result.stdout}")
     scripts.run(bundle, "postbuild")
+
+
+def _shell_of(artifact: Node) -> str:
+    """Return the shell an artifact's build command is written for; empty for the usual one."""
+    program = artifact.text("executable")
+    if program not in ("", "bash", "sh"):
+        raise CommandError(f"executable {program} of artifacts is not supported, only bash and sh", locations=artifact.locations[:1])
+    return program
 
 
 def _references(bundle: Bundle) -> Iterator[tuple[ConfigPath, Node, int]]:

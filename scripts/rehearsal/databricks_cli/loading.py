@@ -104,7 +104,8 @@ def _expand(bundle: Bundle, pattern: str) -> list[str]:
     """Return the files a pattern of `include` matches, relative to the bundle; `**` matches one folder, as in the real CLI."""
     if pattern.startswith("/"):
         raise CommandError(f"{pattern}: includes must be relative paths")
-    matches = sorted(glob.glob(pattern, root_dir=bundle.root, include_hidden=True))  # noqa: PTH207 - hidden files count
+    found = glob.glob(pattern, root_dir=bundle.root, include_hidden=True)  # noqa: PTH207 - hidden files count
+    matches = sorted(os.path.normpath(name) for name in found)
     if not matches and not any(char in pattern for char in "*?["):
         raise CommandError(f"{pattern} defined in 'include' section does not match any files")
     return [name for name in matches if name not in ROOT_FILES]

@@ -6,7 +6,7 @@ from rehearsal.databricks_cli import checks, initialize, libraries, loading, tar
 from rehearsal.databricks_cli.args import Invocation
 from rehearsal.databricks_cli.bundle import Bundle
 from rehearsal.databricks_cli.diagnostics import CommandError, Diagnostics, StopCommand
-from rehearsal.databricks_cli.dyn import Node, match
+from rehearsal.databricks_cli.dyn import Node
 from rehearsal.databricks_cli.http_client import ApiError
 
 
@@ -47,7 +47,8 @@ class Preparation:
         loading.load_includes(self.bundle)
         targets.select(self.bundle, invocation.text("target"))
         variables.assign_flags(self.bundle, invocation.texts("var"))
-        override_cluster(self.bundle, invocation.text("cluster-id") or invocation.text("compute-id"))
+        if cluster_id := invocation.text("cluster-id") or invocation.text("compute-id"):
+            self.bundle.config.set(("bundle", "cluster_id"), Node(cluster_id))
         initialize.initialize(self.bundle)
 
 
@@ -77,16 +78,3 @@ def ready_bundle(invocation: Invocation, diagnostics: Diagnostics, *, check: boo
         libraries.build(bundle)
         libraries.expand(bundle)
     return bundle
-
-
-def override_cluster(bundle: Bundle, cluster_id: str) -> None:
-    """Let all tasks run on one existing cluster (`--cluster-id`), which only the development mode allows."""
-    if not cluster_id:
-        return
-    if bundle.config.text("bundle", "mode") != "development":
-        raise CommandError("cannot override compute for an target that does not use 'mode: development'")
-    for _, task in match(bundle.config, ("resources", "jobs", "*", "tasks", "*")):
-        for key in ("job_cluster_key", "new_cluster", "existing_cluster_id"):
-            if task.get(key) is not None:
-                task.remove(key)
-                task.set(("existing_cluster_id",), Node(cluster_id))

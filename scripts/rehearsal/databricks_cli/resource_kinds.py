@@ -59,7 +59,8 @@ class Kind(ABC):
 
     def desired(self, config: State) -> State:
         """Return the state that a resource's configuration asks for."""
-        return {key: value for key, value in config.items() if key not in _NOT_STATE}
+        pruned: State = prune({key: value for key, value in config.items() if key not in _NOT_STATE}, self.state_type, load_schema())
+        return pruned
 
     @abstractmethod
     def create(self, http: HttpClient, state: State) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 
@@ -38,13 +39,18 @@ def run(bundle: Bundle, name: str) -> None:
         raise CommandError(f"failed to execute script: exit status {result.returncode}")
 
 
-def shell(command: str, folder: str) -> subprocess.CompletedProcess[str]:
+def shell(command: str, folder: str, program: str = "") -> subprocess.CompletedProcess[str]:
     """Run a command line of the bundle's own configuration, which is written for a shell, and collect its output.
+
+    Args:
+        command: The command line.
+        folder: Where it runs.
+        program: The shell, by default bash, or sh where there is none.
 
     Raises:
         CommandError: It took longer than an hour.
     """
-    argv = ["sh", "-c", command]
+    argv = [program or shutil.which("bash") or "sh", "-c", command]
     try:
         return subprocess.run(
             argv, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT_SECONDS, check=False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import posixpath
 from typing import Any
 
@@ -46,6 +47,30 @@ def set_run_as(bundle: Bundle) -> None:
             resource.set_default(("run_as",), {key: value for key, value in to_plain(run_as).items() if value})
 
 
+def override_compute(bundle: Bundle) -> None:
+    """Let all tasks run on one existing cluster: `--cluster-id`, `bundle.cluster_id`, or DATABRICKS_CLUSTER_ID in development."""
+    config, mode = bundle.config, bundle.config.text("bundle", "mode")
+    cluster_id = config.text("bundle", "cluster_id") or config.text("bundle", "compute_id")
+    if cluster_id and mode == _PRODUCTION:
+        bundle.diagnostics.warn(
+            "Setting a cluster override for a target that uses 'mode: production' is not recommended",
+            detail="It is recommended to always use the same compute for production target for consistency.",
+        )
+    if from_environment := os.environ.get("DATABRICKS_CLUSTER_ID"):
+        if mode != _DEVELOPMENT:
+            bundle.diagnostics.warn(
+                "The DATABRICKS_CLUSTER_ID variable is set but is ignored since the current target does not use 'mode: development'"
+            )
+        else:
+            cluster_id = cluster_id or from_environment
+    keys = ("new_cluster", "job_cluster_key", "environment_key", "existing_cluster_id")
+    for _, task in match(config, ("resources", "jobs", "*", "tasks", "*")) if cluster_id else []:
+        if any(task.get(key) is not None for key in keys):
+            for key in keys:
+                task.remove(key)
+            task.set(("existing_cluster_id",), Node(cluster_id))
+
+
 def set_presets(bundle: Bundle) -> None:
     """Give the presets the values that the development mode stands for, where they are not set.
 
@@ -74,8 +99,6 @@ def apply_presets(bundle: Bundle) -> None:
     if (pause := presets.get("trigger_pause_status")) is not None and pause.value not in ("PAUSED", "UNPAUSED"):
         bundle.diagnostics.error("Invalid value for trigger_pause_status, should be PAUSED or UNPAUSED", locations=pause.locations[:1])
         return
-    if presets.plain("artifacts_dynamic_version"):
-        raise CommandError("presets.artifacts_dynamic_version is not supported by the stand-in for the Databricks CLI")
     if presets.plain("source_linked_deployment"):
         raise CommandError("presets.source_linked_deployment is only supported inside a Databricks workspace")
     _apply_prefix(bundle, presets.text("name_prefix"))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from rehearsal.databricks_cli.bundle import Bundle
 from rehearsal.databricks_cli.diagnostics import CommandError, Diagnostics, Location
-from rehearsal.databricks_cli.differences import ABSENT, differences, format_steps, look_up
+from rehearsal.databricks_cli.differences import ABSENT, differences, format_steps, look_up, prune
 from rehearsal.databricks_cli.dyn import Node, format_path, from_plain, parse_path
 from rehearsal.databricks_cli.notebooks import is_notebook
 from rehearsal.databricks_cli.schema import load_schema
@@ -147,3 +147,8 @@ def test_a_notebook_is_told_by_its_first_line(tmp_path: Path, name: str, text: s
 def test_a_node_at_a_list_index() -> None:
     assert Node([Node("x")]).get(0) is not None
     assert Node([Node("x")]).get(1) is None
+
+
+def test_a_state_holds_what_a_type_would() -> None:
+    job = {"name": "j", "tags": {}, "parameters": [], "email_notifications": {}, "timeout_seconds": 0, "schedule": None, "odd": 1}
+    assert prune(job, "#resource.jobs", load_schema()) == {"name": "j", "email_notifications": {}, "timeout_seconds": 0}
