@@ -60,7 +60,6 @@ class Login:
         return f"Bearer {self._token}"
 
     def _fetch(self) -> dict[str, Any]:
-        plain = HttpClient(self.host, lambda: None, self.user_agent)
         base = str(self.metadata.get("oidc_endpoint") or f"{self.host}/oidc")
         endpoint = str(_other(base, self.user_agent).get(f"{urlsplit(base).path}/.well-known/oauth-authorization-server")["token_endpoint"])
         headers = {"Content-Type": "application/x-www-form-urlencoded"}
@@ -71,7 +70,6 @@ class Login:
         else:
             form = self._exchange_form(endpoint)
         body = urlencode(form).encode()
-        plain.close()
         client = _other(endpoint, self.user_agent)
         return client.request("POST", urlsplit(endpoint).path, body=body, headers=headers).json()
 
