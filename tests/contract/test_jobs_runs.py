@@ -128,7 +128,8 @@ def test_parameters_references_and_task_values(runner: Jobs) -> None:
     second = runner.python(
         "second", HELLO, "first",
         parameters=[
-            "{{tasks.first.values.n}}", "{{tasks.first.values.n.x}}", "{{job.parameters.day}}", "{{tasks.first.result_state}}", "{{task.name}}",
+            "{{tasks.first.values.n}}", "{{tasks.first.values.n.x}}", "{{job.parameters.day}}",
+            "{{tasks.first.result_state}}", "{{task.name}}",
         ],
     )  # fmt: skip
     parameters = [JobParameterDefinition("day", "{{job.trigger.type}}"), JobParameterDefinition("region", "eu")]
