@@ -69,7 +69,8 @@ class StandIns:
 
 
 @pytest.fixture
-def stand_ins(tmp_path: Path) -> Iterator[StandIns]:
+def stand_ins(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandIns]:
+    """Give the stand-ins; the parameter, where there is one, is a list of faults of the workspace."""
     folder = tmp_path / "project"
     folder.mkdir()
     (folder / "databricks.yml").write_text(BUNDLE)
@@ -78,7 +79,9 @@ def stand_ins(tmp_path: Path) -> Iterator[StandIns]:
     cli = tmp_path / "databricks"
     cli.write_text(f'#!/bin/sh\nexec {sys.executable} -m bundleflow local databricks "$@"\n')
     cli.chmod(0o755)
-    process = subprocess.Popen([sys.executable, "-m", "bundleflow", "local", "workspace"], stdout=subprocess.PIPE, text=True)
+    (tmp_path / "faults.json").write_text(json.dumps(getattr(request, "param", [])))
+    workspace = [sys.executable, "-m", "bundleflow", "local", "workspace", "--faults", str(tmp_path / "faults.json")]
+    process = subprocess.Popen(workspace, stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     env = {
         "PATH": os.environ["PATH"],
@@ -144,3 +147,17 @@ def test_a_test_deployment_is_destroyed_when_its_job_fails(stand_ins: StandIns) 
     assert "(run-failed)" in done.stderr
     assert "untidy" in done.stderr
     assert list(stand_ins.client.jobs.list()) == []
+
+
+LOST_ANSWER = {"method": "POST", "path": "/api/2.2/jobs/run-now", "drop": True, "when": "after"}
+BUSY = {"method": "POST", "path": "/api/2.2/jobs/run-now", "status": 503}
+SLOW_DOWN = {"method": "GET", "path": "/api/2.2/jobs/runs/get", "nth": 2, "times": 2, "status": 429, "headers": {"Retry-After": "1"}}
+
+
+@pytest.mark.parametrize("stand_ins", [[LOST_ANSWER], [BUSY], [SLOW_DOWN]], indirect=True, ids=["answer lost", "503", "429"])
+def test_a_start_that_is_retried_makes_one_run(stand_ins: StandIns) -> None:
+    assert stand_ins.deploy().returncode == 0
+    done = stand_ins.call("run", "start", "tidy", "--target", "dev", "--json")
+    assert done.returncode == 0, done.stderr
+    runs = list(stand_ins.client.jobs.list_runs())
+    assert [run.run_id for run in runs] == [json.loads(done.stdout)["run_id"]]
