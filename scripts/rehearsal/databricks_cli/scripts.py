@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import shutil
 import subprocess
@@ -50,10 +51,19 @@ def shell(command: str, folder: str, program: str = "") -> subprocess.CompletedP
     Raises:
         CommandError: It took longer than an hour.
     """
-    argv = [program or shutil.which("bash") or "sh", "-c", command]
+    from rehearsal.executor.processes import die_with_parent
+
     try:
         return subprocess.run(
-            argv, cwd=folder, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=TIME_LIMIT_SECONDS, check=False
+            [program or shutil.which("bash") or "sh", "-c", command],
+            cwd=folder,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            timeout=TIME_LIMIT_SECONDS,
+            preexec_fn=functools.partial(die_with_parent, os.getpid()),
+            check=False,
         )
     except subprocess.TimeoutExpired as problem:
         raise CommandError(f"command of the bundle took longer than {TIME_LIMIT_SECONDS} s: {command}") from problem
