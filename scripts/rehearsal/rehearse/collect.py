@@ -34,6 +34,7 @@ IMITATED = (
     "A job's permissions are kept by one limited token per job; GitHub's own refusals may differ in detail.",
     "`uses: $/...`, `queue: max` and `deployment: false` are taken out of the copy that act plays.",
     "A job waits for all jobs of its stage of the run, not only for those that it needs.",
+    "Runs of jobs are looked at every 0.1 s and not every second, because they take seconds.",
     "A checkout holds the whole history; on GitHub it holds one commit unless `fetch-depth` says more.",
     "Outside traffic is refused by a proxy that counts; a program that ignores proxy settings is not held.",
 )

@@ -13,6 +13,9 @@ from pathlib import Path
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 _STANDARD_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
+POLL_SECONDS = "0.1"
+"""How often the kit looks at a run at first; on a runner it is a second. Runs of a rehearsal take seconds, not minutes."""
+
 CLI_CALLS = "cli-calls"
 OLDEST_CLI = (1, 9)
 
@@ -66,6 +69,7 @@ def clean_environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         "ACT_DISABLE_VERSION_CHECK": "1",
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
+        "BUNDLEFLOW_POLL_SECONDS": POLL_SECONDS,
         **extra,
     }
 
@@ -82,7 +86,7 @@ def link_programs(folder: Path, cli: Path | None) -> None:
     for name in ("python3", "python"):
         (folder / "bin" / name).symlink_to(python)
     # The program's own Python, isolated: nothing that the rehearsed project sets can reach it. Each call leaves one byte, to be counted.
-    program = f"'{cli.resolve()}'" if cli else f"'{sys.executable}' -I -m bundleflow local databricks"
+    program = f"'{cli.resolve()}'" if cli else f"'{sys.executable}' -I -m rehearsal.databricks_cli"
     launcher = folder / "bin" / "databricks"
     launcher.write_text(f"#!/bin/sh\nprintf . >> '{folder / CLI_CALLS}'\nexec {program} \"$@\"\n", encoding="utf-8")
     launcher.chmod(0o755)
