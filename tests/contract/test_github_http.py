@@ -12,7 +12,7 @@ import httpx
 import pytest
 from github_support import REPOSITORY, Scene, answer
 
-from rehearsal.github.model_actions import Event
+from rehearsal.github.model_actions import Event, Step
 
 
 @pytest.fixture(scope="module")
@@ -212,3 +212,20 @@ def test_many_at_once_do_not_disturb_each_other(scene: Scene) -> None:
     assert {each.body for each in scene.github.comments(REPOSITORY, issue)} == {str(number) for number in range(24)}
     pushed = [each.ref for each in scene.github.events if each.name == "push" and "busy-" in each.ref]
     assert sorted(pushed) == sorted(f"refs/heads/busy-{number}" for number in range(24)), "each push is an event, once"
+
+
+def test_mergeable_is_null_while_github_computes(scene: Scene, developer: httpx.Client) -> None:
+    scene.push("slow", {"slow.txt": "s"}, "slow")
+    number = scene.github.open_pull(REPOSITORY, "developer", "slow", "main", "Slow").number
+    scene.github.compute_mergeable_slowly(REPOSITORY, number)
+    first, second = (answer(developer.get(f"/pulls/{number}")) for _ in range(2))
+    assert (first["mergeable"], first["mergeable_state"]) == (None, "unknown")
+    assert (second["mergeable"], second["mergeable_state"]) == (True, "clean")
+
+
+def test_steps_are_shown_while_the_job_runs(scene: Scene, developer: httpx.Client) -> None:
+    job = scene.job(scene.run())
+    scene.github.start_job(job.id)
+    scene.github.set_steps(job.id, [Step("Deploy", 1, status="in_progress", conclusion=None)])
+    shown = answer(developer.get(f"/actions/jobs/{job.id}"))
+    assert [(each["name"], each["status"], each["conclusion"]) for each in shown["steps"]] == [("Deploy", "in_progress", None)]

@@ -53,11 +53,6 @@ def create_app(github: GitHub, log: RequestLog | None = None) -> Starlette:
     return Starlette(routes=[*own, Mount(PREFIX, routes=rest), *rest])
 
 
-def endpoint_names() -> list[str]:
-    """Give every endpoint as `METHOD /path`."""
-    return sorted({f"{each.method} {re.sub(r':path}', '}', each.full_path)}" for each in ENDPOINTS})
-
-
 class _Server:
     """Carries requests to the endpoints."""
 

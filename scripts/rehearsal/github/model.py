@@ -56,8 +56,6 @@ class Rule:
     branches: list[str]
     parameters: Json = field(default_factory=dict)
     ruleset_id: int = 1
-    bypass: list[str] = field(default_factory=list)
-    """Logins that the rule does not hold for."""
 
 
 @dataclass

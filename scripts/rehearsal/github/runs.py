@@ -11,7 +11,6 @@ from rehearsal.github.model_actions import CheckRun, Event, Job, ReferencedWorkf
 from rehearsal.github.state import State
 
 CONCLUSIONS = ("success", "failure", "neutral", "cancelled", "skipped", "timed_out", "action_required")
-REQUESTS = ("approve", "cancel", "force-cancel", "rerun", "rerun-failed-jobs")
 
 
 @dataclass(frozen=True)
