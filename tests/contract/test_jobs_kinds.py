@@ -147,6 +147,15 @@ def test_a_python_file_opens_its_own_session(runner: Jobs) -> None:
     assert runner.client.tables.get("main.py.t").table_type
 
 
+def test_a_cancelled_task_keeps_the_tables_it_made(runner: Jobs) -> None:
+    code = (
+        "spark.sql('CREATE SCHEMA IF NOT EXISTS main.ended')\nspark.range(2).write.saveAsTable('main.ended.t')\nimport time\ntime.sleep(60)"
+    )
+    run = runner.run(runner.notebook("ended", code, timeout_seconds=4))
+    assert results(run) == {"ended": "TIMEDOUT"}
+    assert runner.client.tables.get("main.ended.t").storage_location
+
+
 def test_delta_tables_by_python(runner: Jobs) -> None:
     code = CELL.join(
         [

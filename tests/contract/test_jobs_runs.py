@@ -79,7 +79,7 @@ def test_more_than_a_hundred_tasks_come_in_pages_and_as_one_list(runner: Jobs) -
         ({"tasks": [{"task_key": "a"}, {"task_key": "a"}]}, "more than once"),
         ({"tasks": [{"task_key": "a", "depends_on": [{"task_key": "b"}]}, {"task_key": "b", "depends_on": [{"task_key": "a"}]}]}, "circle"),
         ({"tasks": [{"task_key": "a", "run_if": "SOMETIMES"}]}, "SOMETIMES"),
-        ({"tasks": [{"task_key": "a", "job_cluster_key": "none"}]}, "none"),
+        ({"tasks": [{"task_key": "a", "environment_key": "none"}]}, "none"),
         ({"max_concurrent_runs": -1}, "max_concurrent_runs"),
         ({"schedule": {"quartz_cron_expression": "0 0 2 * *", "timezone_id": "UTC"}}, "5 fields"),
         ({"schedule": {"quartz_cron_expression": "0 0 2 * * ?", "timezone_id": "Mars/Base"}}, "Mars/Base"),

@@ -11,5 +11,9 @@ class NotebookExit(BaseException):
         self.value = value
 
 
+class TaskEnded(BaseException):
+    """The task was cancelled or took too long; it has a moment to record what it made."""
+
+
 class TaskRefused(Exception):  # noqa: N818 - a refusal, shown to the user as its message
     """The task asks for something that is not imitated; the message names it."""

@@ -11,6 +11,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,16 +175,14 @@ class Executor:
         return server, environment
 
     def _outcome(self, spec: TaskSpec, status: int) -> TaskResult:
+        file = Path(spec.folder) / "result.json"
+        written = TaskResult.from_json(json.loads(file.read_text("utf-8"))) if file.is_file() else None
         if spec.id in self._killed:
-            return TaskResult("killed")
-        result = Path(spec.folder) / "result.json"
-        if status == 0 and result.is_file():
-            return TaskResult.from_json(json.loads(result.read_text("utf-8")))
+            # What a task made before it was ended (tables, task values) stays, as on Databricks.
+            return replace(written, status="killed", error="", trace="") if written else TaskResult("killed")
+        if written is not None and (status == 0 or written.status == "failed"):
+            return written
         what = f"signal {-status}" if status < 0 else f"exit code {status}"
-        if result.is_file() and status != 0:
-            written = TaskResult.from_json(json.loads(result.read_text("utf-8")))
-            if written.status == "failed":
-                return written
         tail = spec.log.read_text("utf-8", "replace")[-2000:] if spec.log.is_file() else ""
         return TaskResult("failed", error=f"The task's process ended with {what} before it could report.", trace=tail)
 

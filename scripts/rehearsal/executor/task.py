@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import linecache
 import os
+import signal
 import sys
 import time
 import traceback
@@ -15,7 +16,7 @@ from typing import Any
 
 from rehearsal.executor import virtual_paths
 from rehearsal.executor.environment import TaskEnvironment
-from rehearsal.executor.errors import NotebookExit, TaskRefused
+from rehearsal.executor.errors import NotebookExit, TaskEnded, TaskRefused
 from rehearsal.executor.paths import PathMap
 from rehearsal.executor.protocol import TaskResult, TaskSpec
 from rehearsal.executor.requirements import RequirementError
@@ -37,6 +38,7 @@ def run_task(payload: dict[str, Any], report: Report) -> int:
     paths = PathMap(Path(spec.data))
     environment = TaskEnvironment(spec, paths, report)
     result = TaskResult("success")
+    signal.signal(signal.SIGTERM, _end)
     try:
         virtual_paths.install(paths)
         main = types.ModuleType("__main__")
@@ -51,6 +53,8 @@ def run_task(payload: dict[str, Any], report: Report) -> int:
         result = environment.result("success", leave.value)
     except (TaskRefused, RequirementError) as error:
         result = environment.result("failed", error=str(error), trace=f"{type(error).__name__}: {error}")
+    except TaskEnded:
+        result = environment.result("killed")
     except SystemExit as leave:
         result = _system_exit(environment, leave)
     except BaseException as error:
@@ -60,6 +64,11 @@ def run_task(payload: dict[str, Any], report: Report) -> int:
         sys.stderr.write(result.trace + "\n" if spec.kind == "notebook" else "")
     _write(spec, _close(environment, result))
     return 0
+
+
+def _end(*_: Any) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise TaskEnded
 
 
 def _run_kind(environment: TaskEnvironment, main: types.ModuleType) -> str | None:

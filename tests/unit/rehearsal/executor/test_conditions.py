@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -73,7 +75,7 @@ def test_a_numeric_comparison_of_words_is_refused() -> None:
         compare("many", "GREATER_THAN", "9")
 
 
-TASKS = [
+TASKS: list[dict[str, Any]] = [
     {"task_key": "a"},
     {"task_key": "b", "depends_on": [{"task_key": "a"}]},
     {"task_key": "c", "depends_on": [{"task_key": "b"}]},
