@@ -169,4 +169,5 @@ def _failures(result: Rehearsal) -> list[str]:
 def _next(args: argparse.Namespace, report: str) -> list[str]:
     again = f"bundleflow rehearse {args.directory}" if args.directory else "bundleflow rehearse"
     own = "bundleflow lint" if args.directory else "bundleflow new iris my-project"
-    return [f"open {report}", f"{again} --keep stage    (keeps repository, workspace and logs to look at)", own]
+    show = "open" if sys.platform == "darwin" else "xdg-open"
+    return [f"{show} {report}", f"{again} --keep stage    (keeps repository, workspace and logs to look at)", own]

@@ -104,6 +104,15 @@ def test_the_kits_actions_are_rendered_once_and_its_package_is_linked(world: Wor
     assert (world.scratch / "kit" / "scripts" / "tool").read_text() == "x"
 
 
+def test_a_cli_of_another_version_is_taken_as_it_is(world: World):
+    world.write("actions/setup/action.yml", "inputs: {cli-version: {default: ''}}\nruns: {using: composite, steps: []}\n", kit=True)
+    (world.scratch / "kit").mkdir(parents=True)
+    changes = kit.prepare(world.sources(), "1.12.3")
+    action = yamltext.load_file(world.scratch / "kit" / "actions" / "setup" / "action.yml")
+    assert action["inputs"]["cli-version"]["default"] == "1.12.3"
+    assert "inputs.cli-version.default" in {change.where for change in changes}
+
+
 @pytest.mark.parametrize(
     ("old", "new", "named"),
     [

@@ -98,6 +98,43 @@ def test_the_environment_holds_nothing_of_the_callers(tmp_path: Path, monkeypatc
     assert made["PATH"].split(os.pathsep)[0] == str(tmp_path / "bin")
 
 
+def program(path: Path, says: str) -> Path:
+    path.write_text(f"#!/bin/sh\necho '{says}'\n", encoding="utf-8")
+    path.chmod(0o755)
+    return path
+
+
+def test_the_version_of_a_real_cli_is_read(tmp_path: Path):
+    assert settings.cli_version(program(tmp_path / "databricks", "Databricks CLI v1.12.3")) == "1.12.3"
+
+
+@pytest.mark.parametrize("says", ["Version 0.18.0", "Databricks CLI v0.299.0", "Databricks CLI v1.8.9", ""])
+def test_another_program_or_an_old_cli_is_refused(tmp_path: Path, says: str):
+    with pytest.raises(BundleflowError, match=r"no Databricks CLI 1\.9 or newer") as caught:
+        settings.cli_version(program(tmp_path / "databricks", says))
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_calls_of_the_cli_are_counted_and_reach_the_named_program(tmp_path: Path):
+    settings.clean_environment(tmp_path, {})
+    settings.link_programs(tmp_path, program(tmp_path / "real", "Databricks CLI v1.12.3"))
+    launcher = tmp_path / "bin" / "databricks"
+    for _ in range(3):
+        said = subprocess.run([str(launcher), "version"], capture_output=True, text=True, timeout=30, check=True)
+        assert said.stdout.endswith("v1.12.3\n")
+    assert settings.cli_calls(tmp_path) == 3
+    assert subprocess.run([str(tmp_path / "bin" / "python3"), "-c", "pass"], timeout=30, check=True).returncode == 0
+
+
+def test_the_spark_cluster_that_was_named_is_reached_directly():
+    proxy = RefusingProxy()
+    try:
+        assert proxy.environment(also_direct="spark.example.org")["NO_PROXY"] == "127.0.0.1,localhost,::1,spark.example.org"
+        assert proxy.environment()["no_proxy"] == "127.0.0.1,localhost,::1"
+    finally:
+        proxy.close()
+
+
 def test_without_git_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("PATH", str(tmp_path))
     with pytest.raises(BundleflowError, match="git is not on PATH") as caught:

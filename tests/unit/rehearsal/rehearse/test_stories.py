@@ -11,7 +11,7 @@ from bundleflow.records.errors import BundleflowError
 from rehearsal import scenarios
 from rehearsal.rehearse import main
 from rehearsal.rehearse.expectations import _CHECKS
-from rehearsal.rehearse.player import _fits
+from rehearsal.rehearse.player import _fits, _together
 from rehearsal.rehearse.result import Check, Rehearsal, Scenario, Step
 from rehearsal.rehearse.terminal import Terminal
 from rehearsal.scenarios import changes, model
@@ -32,6 +32,11 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template") / "iris"
     subprocess.run([sys.executable, "-m", "bundleflow", "new", "iris", str(folder), "--defaults"], check=True, timeout=120)
     return folder
+
+
+def test_a_scene_that_goes_on_meanwhile_is_played_with_the_one_before():
+    scenes = [model.Scene(name, "", model.Push("x"), meanwhile=name == "c") for name in "abcd"]
+    assert [[scene.title for scene in group] for group in _together(scenes)] == [["a"], ["b", "c"], ["d"]]
 
 
 def test_every_kind_of_expectation_can_be_checked():
