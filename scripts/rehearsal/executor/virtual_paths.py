@@ -1,7 +1,7 @@
 """Lets Python code in a task use Databricks' paths: `open`, `os`, `pathlib`, `import` and `subprocess` see them.
 
 Only Python's own functions are taught; a library that opens files in C code must be given the path on this machine
-(pyarrow and Spark are taught elsewhere). That is said in docs/rehearsal.md.
+(pyarrow and Spark are taught elsewhere).
 """
 
 from __future__ import annotations
