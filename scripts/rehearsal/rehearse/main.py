@@ -163,7 +163,8 @@ def _failures(result: Rehearsal) -> list[str]:
             if job.conclusion not in {"success", "skipped"}:
                 reasons = [note.message.splitlines()[0] for note in job.annotations if note.level == "error" and note.message]
                 lines.append(f"{run.name} / {job.name}: {job.conclusion}{': ' + reasons[0] if reasons else ''}")
-    return ["", "Jobs that did not succeed (those of a scene that was to be stopped included):", *lines] if lines else []
+    title = "Jobs that were stopped, as they should be:" if result.ok else "Jobs that did not succeed:"
+    return ["", title, *lines] if lines else []
 
 
 def _next(args: argparse.Namespace, report: str) -> list[str]:
