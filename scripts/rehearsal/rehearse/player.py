@@ -43,6 +43,7 @@ class Player:
         self._clone = stage.project.root
         self.memory = Memory(stage, WorkspaceView(stage.workspace_url, stage.operator_token))
         self.first_promotion_s = 0.0
+        """Seconds from the rehearsal's start to the end of the first promotion; 0 where there was none."""
 
     def play(self, story: model.Story, shown: Callable[[Step], None]) -> Scenario:
         """Play a story to its end, or to the first scene that goes wrong.
@@ -65,7 +66,7 @@ class Player:
             for step in steps:
                 shown(step)
             if any(scene.promotion_ends for scene in scenes) and not self.first_promotion_s:
-                self.first_promotion_s = time.monotonic() - begun
+                self.first_promotion_s = time.monotonic() - self._stage.started
             if not all(step.ok for step in steps):
                 scenario.ok = False
                 break
