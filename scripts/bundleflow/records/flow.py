@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.release_rules import ApprovalRule, SmokeCheck, approval_rule, smoke_check
 from bundleflow.records.schema_problems import did_you_mean, schema_problems, shorten
 from bundleflow.records.yaml_source import Position, YamlError, YamlProblem, YamlSource, parse_yaml
 
@@ -30,6 +31,8 @@ class Stage:
         per_pull_request: Whether each pull request gets its own deployment.
         run: Keys of the jobs to run after the deployment, in order.
         then_propose: Branch that the release pull request is opened against; None: none.
+        approval: Who may approve it, beyond the environment's required reviewers.
+        smoke: Checks after the deployment, in order.
     """
 
     name: str
@@ -40,6 +43,8 @@ class Stage:
     per_pull_request: bool = False
     run: tuple[str, ...] = ()
     then_propose: str | None = None
+    approval: ApprovalRule = ApprovalRule()
+    smoke: tuple[SmokeCheck, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -193,6 +198,10 @@ def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
             cause = f"stage `{name}` plans in the environment that it deploys in (`{stage['environment']}`)"
             fix = "Give `plan-environment` an environment of its own, with an identity that may only read, or leave the key out."
             yield YamlProblem(source.values[(*at, "plan-environment")], cause, fix)
+        if "approval" in stage and stage.get("plan-environment") is None:
+            cause = f"stage `{name}` has an `approval` and no `plan-environment`, so no approval is ever asked for"
+            fix = "Give the stage a `plan-environment` (an identity that may only read), or leave `approval` out."
+            yield YamlProblem(source.values[(*at, "approval")], cause, fix)
         branch = stage.get("then-propose")
         if branch is not None and not is_branch_name(branch):
             fix = "Name the branch, for example `release`."
@@ -232,6 +241,8 @@ def _flow(path: Path, data: Mapping[str, Any]) -> Flow:
                 per_pull_request=stage.get("per-pull-request", False),
                 run=tuple(stage.get("run", ())),
                 then_propose=stage.get("then-propose"),
+                approval=approval_rule(stage.get("approval", {})),
+                smoke=tuple(smoke_check(each) for each in stage.get("smoke", ())),
             )
             for name, stage in data["stages"].items()
         },
