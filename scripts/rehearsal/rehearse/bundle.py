@@ -23,12 +23,14 @@ class BundleFacts:
         targets: Names of its targets.
         catalogs: Target → catalogs that it uses and does not make; they must exist beforehand, as in reality.
         jobs: Keys of its jobs.
+        models: Keys of its registered models.
     """
 
     name: str
     targets: tuple[str, ...]
     catalogs: dict[str, tuple[str, ...]]
     jobs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
 
 
 def read(root: Path) -> BundleFacts:
@@ -46,8 +48,9 @@ def read(root: Path) -> BundleFacts:
     for target, own in targets.items():
         document = _merge({key: value for key, value in merged.items() if key != "targets"}, own or {})
         catalogs[str(target)] = tuple(sorted(_catalogs(document, {"bundle.name": name, "bundle.target": str(target)})))
-    jobs = (merged.get("resources") or {}).get("jobs") or {}
-    return BundleFacts(name, tuple(catalogs), catalogs, tuple(str(key) for key in jobs))
+    resources = merged.get("resources") or {}
+    jobs, models = (tuple(str(key) for key in resources.get(kind) or {}) for kind in ("jobs", "registered_models"))
+    return BundleFacts(name, tuple(catalogs), catalogs, jobs, models)
 
 
 def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

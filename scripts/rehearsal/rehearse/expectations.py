@@ -10,6 +10,7 @@ from rehearsal.actions.outcome import MISSING
 from rehearsal.actions.runner import WorkflowRun
 from rehearsal.rehearse import githubview
 from rehearsal.rehearse.memory import Memory
+from rehearsal.rehearse.project import Project
 from rehearsal.rehearse.result import Check
 from rehearsal.rehearse.view import run_result
 from rehearsal.scenarios import model
@@ -25,6 +26,17 @@ def check(expectation: model.Expectation, memory: Memory) -> Check:
         memory: What happened in the scene, and how to look at both worlds.
     """
     return _CHECKS[type(expectation)](expectation, memory)
+
+
+def applies(expectation: model.Expectation, project: Project) -> bool:
+    """Say whether a project has what an expectation is about: the stage, the workflow's file, a model."""
+    stage = getattr(expectation, "stage", None)
+    if stage is not None and stage not in project.flow.stages:
+        return False
+    if isinstance(expectation, model.Champion):
+        return bool(project.bundle.models)
+    file = "bundle-ci.yml" if isinstance(expectation, model.OneComment) else getattr(expectation, "file", None)
+    return file is None or (project.root / ".github" / "workflows" / file).is_file()
 
 
 def _run_of(memory: Memory, file: str) -> WorkflowRun | None:
@@ -51,11 +63,10 @@ def _job_ends(wanted: model.JobEnds, memory: Memory) -> Check:
 
 
 def _one_comment(_: model.OneComment, memory: Memory) -> Check:
-    number = memory.pulls[max(memory.pulls, key=lambda base: memory.pulls[base])]
-    comments = memory.stage.github.comments(memory.stage.project.repository, number)
+    comments = memory.stage.github.comments(memory.stage.project.repository, memory.pull)
     authors = [str(comment.user) for comment in comments]
     ok = authors == [KIT_ACTOR]
-    return Check(f"exactly one comment on pull request #{number}, by {KIT_ACTOR}", ok=ok, found=", ".join(authors) or "none")
+    return Check(f"exactly one comment on pull request #{memory.pull}, by {KIT_ACTOR}", ok=ok, found=", ".join(authors) or "none")
 
 
 def _deployed(wanted: model.Deployed, memory: Memory) -> Check:
@@ -64,12 +75,11 @@ def _deployed(wanted: model.Deployed, memory: Memory) -> Check:
     memory.jobs_at_first.setdefault(wanted.stage, jobs)
     missing = set(memory.stage.project.flow.stages[wanted.stage].run) - {job.key for job in jobs}
     found = ", ".join(job.name for job in jobs) or "no job of this target is in the workspace"
-    return Check(f"target {target} is deployed", ok=bool(jobs) and not missing, found=found)
+    there = bool(jobs) or not memory.stage.project.bundle.jobs
+    return Check(f"target {target} is deployed", ok=there and not missing, found=found)
 
 
 def _not_deployed(wanted: model.NotDeployed, memory: Memory) -> Check:
-    if wanted.stage not in memory.stage.project.flow.stages:
-        return Check(f"stage {wanted.stage} is untouched", ok=True, found="the project has no such stage")
     target = memory.target_of(wanted.stage)
     if wanted.before_gate:
         environment = memory.stage.project.flow.stages[wanted.stage].environment
@@ -82,7 +92,7 @@ def _not_deployed(wanted: model.NotDeployed, memory: Memory) -> Check:
 def _updated(wanted: model.Updated, memory: Memory) -> Check:
     before = {job.key: job.job_id for job in memory.jobs_at_first.get(wanted.stage, [])}
     now = {job.key: job.job_id for job in memory.view.jobs(memory.target_of(wanted.stage))}
-    return Check(f"{wanted.stage}: the same jobs, updated in place", ok=bool(now) and before == now, found=f"{before} then {now}")
+    return Check(f"{wanted.stage}: the same jobs, updated in place", ok=before == now, found=f"{before} then {now}")
 
 
 def _new_runs(memory: Memory) -> list[dict[str, Any]]:
@@ -120,8 +130,6 @@ def _recorded(wanted: model.Recorded, memory: Memory) -> Check:
 
 def _release_proposed(wanted: model.ReleaseProposed, memory: Memory) -> Check:
     open_pulls = githubview.open_pulls(memory.stage.github, memory.stage.project.repository, wanted.base)
-    if len(open_pulls) == 1:
-        memory.pulls[wanted.base] = open_pulls[0]
     found = ", ".join(f"#{number}" for number in open_pulls) or "none"
     return Check(f"exactly one pull request to {wanted.base} is open", ok=len(open_pulls) == 1, found=found)
 

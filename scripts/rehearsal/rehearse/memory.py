@@ -30,8 +30,8 @@ class Memory:
 
     stage: Stage
     view: WorkspaceView
-    pulls: dict[str, int] = field(default_factory=dict)
-    """Base branch → number of the newest pull request."""
+    pull: int = 0
+    """Number of the pull request that the present scene (or the last one that did) opened."""
     jobs_at_first: dict[str, list[DeployedJob]] = field(default_factory=dict)
     champions: dict[str, list[ModelVersion]] = field(default_factory=dict)
     runs: list[WorkflowRun] = field(default_factory=list)

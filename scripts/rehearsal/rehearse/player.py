@@ -42,6 +42,7 @@ class Player:
         self._repository = stage.project.repository
         self._clone = stage.project.root
         self.memory = Memory(stage, WorkspaceView(stage.workspace_url, stage.operator_token))
+        self._pull_of: dict[str, int] = {}
         self.first_promotion_s = 0.0
         """Seconds from the rehearsal's start to the end of the first promotion; 0 where there was none."""
 
@@ -75,9 +76,7 @@ class Player:
 
     def _fits(self, scene: model.Scene) -> bool:
         project = self._stage.project
-        return (not scene.needs_stage or scene.needs_stage in project.flow.stages) and (
-            not scene.needs_job or scene.needs_job in project.bundle.jobs
-        )
+        return set(scene.needs_stages) <= set(project.flow.stages) and (not scene.needs_job or scene.needs_job in project.bundle.jobs)
 
     def _play_together(self, scenes: list[model.Scene]) -> list[Step]:
         """Play scenes that go on at the same time: all actions, then the workflows' end, then all checks."""
@@ -118,13 +117,16 @@ class Player:
         except (StoryError, GitHubError, httpx.HTTPError, OSError, TimeoutError) as error:
             step.checks.append(Check(scene.expected, ok=False, found=str(error)))
         step.workflow_runs = sorted(set(self._stage.driver.runs) - known)
+        self._pull_of[scene.title] = self.memory.pull
         return step
 
     def _end(self, scene: model.Scene, step: Step) -> None:
         """Check what came of a scene."""
+        self.memory.pull = self._pull_of[scene.title]
         self.memory.runs = [self._stage.driver.runs[number] for number in step.workflow_runs]
         if not step.checks:
-            step.checks = [self._check(expectation) for expectation in scene.expectations]
+            wanted = [each for each in scene.expectations if expectations.applies(each, self._stage.project)]
+            step.checks = [self._check(expectation) for expectation in wanted]
         step.ok = all(check.ok for check in step.checks)
         step.outcome = _outcome(step, scene)
         ended = max((run.ended for run in self.memory.runs), default=time.monotonic())
@@ -192,7 +194,7 @@ class Player:
     def _open_pull(self, action: model.OpenPull) -> list[str]:
         notes = self._push(action.branch, action.base, action.change)
         pull = self._stage.github.open_pull(self._repository, DEVELOPER, action.branch, action.base, action.title)
-        self.memory.pulls[action.base] = pull.number
+        self.memory.pull = pull.number
         return [f"pull request #{pull.number}", *notes]
 
     def _pull_to(self, base: str) -> int:

@@ -119,10 +119,10 @@ def render_template(name: str, target: Path, environment: Mapping[str, str]) -> 
 
 
 def check_folder(folder: Path) -> None:
-    """Check that a folder can hold a project at all.
+    """Check that a folder holds a project, before anything is copied: so that errors name the user's own files.
 
     Raises:
-        BundleflowError: It is not there, or has no bundle.
+        BundleflowError: It is not there, has no bundle, or its flow file is wrong.
     """
     if not folder.is_dir():
         raise BundleflowError(
@@ -138,6 +138,7 @@ def check_folder(folder: Path) -> None:
             reason=FailureReason.WRONG_USE,
             exit_code=ExitCode.USAGE,
         )
+    load_flow(folder / FLOW_FILE)
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import socket
 import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
@@ -18,6 +20,8 @@ POLL_SECONDS = "0.1"
 
 CLI_CALLS = "cli-calls"
 OLDEST_CLI = (1, 9)
+SPARK_PORT = 15002
+"""Port of Spark Connect where an address names none."""
 
 _FROM_CALLER = ("LD_LIBRARY_PATH", "SSL_CERT_FILE")
 """Needed by some installations of Python to start at all."""
@@ -117,6 +121,27 @@ def cli_version(cli: Path) -> str:
             exit_code=ExitCode.USAGE,
         )
     return found[1]
+
+
+def check_spark(url: str) -> None:
+    """Check that the Spark cluster that the user named takes connections.
+
+    Args:
+        url: `sc://HOST[:PORT][/;...]`.
+
+    Raises:
+        BundleflowError: It does not; tasks would wait for it until they time out.
+    """
+    address = urlsplit(url)
+    try:
+        socket.create_connection((address.hostname or "", address.port or SPARK_PORT), timeout=5).close()
+    except (OSError, ValueError) as error:
+        raise BundleflowError(
+            f"--spark-remote {url}: nobody answers there ({error}).",
+            fix="Start the Spark Connect server, or leave --spark-remote out to use Sail.",
+            reason=FailureReason.OUTSIDE_TROUBLE,
+            exit_code=ExitCode.TROUBLE,
+        ) from error
 
 
 def fill_tool_cache(folder: Path, refs: list[str]) -> None:

@@ -80,6 +80,8 @@ class Stage:
         self._closers: list[Callable[[], None]] = []
         settings.git_program()
         self.cli_version = settings.cli_version(wishes.cli) if wishes.cli else ""
+        if wishes.spark_remote:
+            settings.check_spark(wishes.spark_remote)
         if wishes.directory:
             projects.check_folder(wishes.directory)
         self.folder = _folder(wishes.keep)

@@ -73,7 +73,8 @@ class Terminal:
         counted = {"jobs": "jobs", "cli_calls": "CLI calls", "workspace_requests": "workspace requests"}
         told = ", ".join(f"{rehearsal.measures.get(key, 0):.0f} {label}" for key, label in counted.items())
         first = rehearsal.measures.get("first_promotion_s", 0)
-        self.write(f"In all {rehearsal.duration_s:.1f} s; first promotion {first:.1f} s; {told}")
+        promotion = f"first promotion {first:.1f} s; " if first else ""
+        self.write(f"In all {rehearsal.duration_s:.1f} s; {promotion}{told}")
         self.write(f"Connections to the outside that were tried, and refused: {len(rehearsal.outside_connections)}")
         for target in sorted(set(rehearsal.outside_connections)):
             self.write(f"  {target}")

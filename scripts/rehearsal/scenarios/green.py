@@ -61,7 +61,7 @@ GREEN = Story(
             "deployed to the development target",
             Push("dev"),
             (WorkflowEnds("cd-dev.yml"), Deployed("dev")),
-            needs_stage="dev",
+            needs_stages=("dev",),
         ),
         Scene(
             "A change, as a pull request to main",
@@ -74,7 +74,7 @@ GREEN = Story(
             "deployed to staging, run, release proposed",
             MergePull("main"),
             (*_IN_STAGING, NotDeployed("prod")),
-            needs_stage="staging",
+            needs_stages=("staging",),
         ),
         Scene(
             "Merge to release, approved",
@@ -82,7 +82,7 @@ GREEN = Story(
             MergePull("release", who="release-manager"),
             (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod")),
             gate=Gate("prod"),
-            needs_stage="prod",
+            needs_stages=("staging", "prod"),
             promotion_ends=True,
         ),
         Scene(
@@ -90,7 +90,7 @@ GREEN = Story(
             "predictions by the champion",
             ReadOutput("prod", "batch_inference"),
             (Output(_PREDICTS),),
-            needs_stage="prod",
+            needs_stages=("staging", "prod"),
             needs_job="batch_inference",
         ),
         Scene(
@@ -104,7 +104,7 @@ GREEN = Story(
             "staging updated in place",
             MergePull("main"),
             (*_IN_STAGING, Updated("staging")),
-            needs_stage="staging",
+            needs_stages=("staging",),
         ),
         Scene(
             "Release the second change, approved",
@@ -112,7 +112,7 @@ GREEN = Story(
             MergePull("release", who="release-manager"),
             (*_IN_PRODUCTION, Updated("prod"), Champion("prod", newer=True)),
             gate=Gate("prod"),
-            needs_stage="prod",
+            needs_stages=("staging", "prod"),
         ),
         Scene(
             "Meanwhile, a change that breaks a unit test",

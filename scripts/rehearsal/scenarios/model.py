@@ -217,7 +217,7 @@ class Scene:
         expectations: What must hold afterwards.
         gate: How a gate is answered that opens meanwhile.
         stopped: The scene is there to be stopped: failing workflows are right.
-        needs_stage: The scene is left out where the flow file has no such stage.
+        needs_stages: The scene is left out where the flow file has not all of these stages.
         needs_job: The scene is left out where the bundle has no such job.
         meanwhile: It begins while the workflows of the scene before are still at work.
         promotion_ends: With this scene a promotion from branch to production is complete (times are taken by it).
@@ -229,7 +229,7 @@ class Scene:
     expectations: tuple[Expectation, ...] = ()
     gate: Gate | None = None
     stopped: bool = False
-    needs_stage: str = ""
+    needs_stages: tuple[str, ...] = ()
     needs_job: str = ""
     meanwhile: bool = False
     promotion_ends: bool = False

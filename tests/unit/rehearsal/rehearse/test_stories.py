@@ -10,8 +10,9 @@ import pytest
 from bundleflow.records.errors import BundleflowError
 from rehearsal import scenarios
 from rehearsal.rehearse import main
-from rehearsal.rehearse.expectations import _CHECKS
+from rehearsal.rehearse.expectations import _CHECKS, applies
 from rehearsal.rehearse.player import _fits, _together
+from rehearsal.rehearse.project import take
 from rehearsal.rehearse.result import Check, Rehearsal, Scenario, Step
 from rehearsal.rehearse.terminal import Terminal
 from rehearsal.scenarios import changes, model
@@ -65,6 +66,22 @@ def test_wrong_use_is_refused_before_anything_starts(argv: list[str], cause: str
         main.main(argv)
     assert caught.value.exit_code == 2
     assert caught.value.fix
+
+
+def test_a_spark_cluster_that_does_not_answer_is_trouble_outside():
+    with pytest.raises(BundleflowError, match="nobody answers") as caught:
+        main.main(["--spark-remote", "sc://127.0.0.1:9"])
+    assert caught.value.exit_code == 3
+
+
+def test_expectations_about_what_a_project_does_not_have_are_left_out(iris: Path):
+    project = take(iris, "iris", "")
+    assert applies(model.Deployed("staging"), project)
+    assert not applies(model.Deployed("qa"), project)
+    assert applies(model.WorkflowEnds("cd-prod.yml"), project)
+    assert not applies(model.WorkflowEnds("other.yml"), project)
+    assert applies(model.Champion("prod"), project)
+    assert applies(model.OneComment(), project)
 
 
 def test_the_terminal_shows_untrusted_text_harmlessly_and_no_colours_in_a_file():
