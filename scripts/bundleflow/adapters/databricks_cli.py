@@ -120,13 +120,13 @@ class DatabricksCli:
         argv = ["bundle", "deploy", "--auto-approve", *(["--force-lock"] if force_lock else [])]
         return self._checked(argv, CHANGE_TIMEOUT_S, FailureReason.DEPLOY_FAILED, grace_s=CHANGE_GRACE_S)
 
-    def destroy(self) -> CliResult:
+    def destroy(self, *, force_lock: bool = False) -> CliResult:
         """`bundle destroy --auto-approve`; succeeds also when nothing is deployed.
 
         Raises:
             BundleflowError: `locked`, `auth-failed` or `deploy-failed`.
         """
-        argv = ["bundle", "destroy", "--auto-approve"]
+        argv = ["bundle", "destroy", "--auto-approve", *(["--force-lock"] if force_lock else [])]
         return self._checked(argv, CHANGE_TIMEOUT_S, FailureReason.DEPLOY_FAILED, grace_s=CHANGE_GRACE_S)
 
     def environment(self) -> dict[str, str]:

@@ -1,8 +1,13 @@
-"""Git, as far as a release needs it: which tree a commit has, and what differs between two commits."""
+"""Git, as far as a release needs it: which tree a commit has, what differs between two commits, a second checkout."""
 
 from __future__ import annotations
 
+import base64
+import os
 import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
@@ -38,10 +43,61 @@ def changed_files(base: str, head: str, folder: Path | str = ".") -> tuple[str, 
     return tuple(sorted(path for path in text.split("\0") if path))
 
 
-def _git(folder: Path | str, *argv: str) -> str:
+@contextmanager
+def worktree(commit: str, folder: Path | str = ".") -> Iterator[Path]:
+    """A second checkout of a commit, at the place that corresponds to `folder`; gone at the end.
+
+    Raises:
+        BundleflowError: There is no such commit here, or no repository.
+    """
+    below = _git(folder, "rev-parse", "--show-prefix").strip()
+    with tempfile.TemporaryDirectory(prefix="bundleflow-") as temporary:
+        root = Path(temporary) / "checkout"
+        # Nothing of the commit's is executed: no hook, no filter that the repository itself does not configure.
+        _git(folder, "-c", "core.hooksPath=/dev/null", "worktree", "add", "--quiet", "--detach", str(root), commit_of(commit, folder))
+        try:
+            yield root / below
+        finally:
+            _git(folder, "worktree", "remove", "--force", str(root))
+
+
+def fetch_commit(commit: str, folder: Path | str = ".", *, server: str = "", token: str = "") -> None:
+    """Get one commit from `origin` where it is not here already.
+
+    Args:
+        commit: Full id of the commit.
+        folder: A folder of the repository.
+        server: GitHub's address, to which alone the token is sent.
+        token: Token of the job, for a checkout that kept none; given by environment, where no list of processes shows it.
+
+    Raises:
+        BundleflowError: There is no such commit, or no repository.
+    """
+    try:
+        commit_of(commit, folder)
+    except BundleflowError:
+        env = {"GIT_TERMINAL_PROMPT": "0"}
+        if server and token:
+            login = base64.b64encode(f"x-access-token:{token}".encode()).decode()
+            env |= {"GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{server.rstrip('/')}/.extraheader"}
+            env["GIT_CONFIG_VALUE_0"] = f"AUTHORIZATION: basic {login}"
+        _git(folder, "fetch", "--quiet", "--depth=1", "--no-tags", "origin", commit, env=env)
+
+
+def _git(folder: Path | str, *argv: str, env: Mapping[str, str] | None = None) -> str:
     command = ["git", "-C", str(folder), "-c", "core.quotepath=off", *argv]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, timeout=TIMEOUT_S, check=True, encoding="utf-8", errors="replace")
+        done = subprocess.run(
+            command,
+            capture_output=True,
+            text=True,
+            timeout=TIMEOUT_S,
+            check=True,
+            encoding="utf-8",
+            errors="replace",
+            env={**os.environ, **env} if env else None,
+            stdin=subprocess.DEVNULL,
+        )
     except FileNotFoundError as error:
         raise _error("`git` was not found on PATH.", "Install git.", ExitCode.TROUBLE) from error
     except subprocess.TimeoutExpired as error:

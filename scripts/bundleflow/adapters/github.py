@@ -83,6 +83,10 @@ class GitHubApi:
             found = self._repository.get_pulls(state="open", head=f"{self.owner}:{head}", base=base)
             return next((_pull_request(each) for each in found if each.head.ref == head and each.base.ref == base), None)
 
+    def pull_request_is_open(self, number: int) -> bool:
+        """Whether a pull request is open; a 404 (`GitHubError.status`) when there is none with this number."""
+        return bool(self._get(f"/pulls/{number}", "contents: read").get("state") == "open")
+
     def create_pull_request(self, head: str, base: str, title: str, body: str) -> PullRequest:
         """Open a pull request; a 422 (`GitHubError.status`) when there is one already or nothing differs."""
         with self._asking("open the release pull request", "pull-requests: write"):
@@ -119,6 +123,10 @@ class GitHubApi:
     def workflow_run(self, run_id: int) -> WorkflowRun:
         """One workflow run."""
         return _workflow_run(self._get(f"/actions/runs/{run_id}", "actions: read"))
+
+    def run_is_at_work(self, run_id: int) -> bool:
+        """Whether a workflow run has not come to its end yet; a 404 (`GitHubError.status`) when there is no such run (any more)."""
+        return bool(self._get(f"/actions/runs/{run_id}", "actions: read").get("status") != "completed")
 
     def workflow_runs(self, workflow: str, branch: str, limit: int) -> Iterator[WorkflowRun]:
         """Runs of a workflow (its file name) on a branch, newest first, at most `limit`."""

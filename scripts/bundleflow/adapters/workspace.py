@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,13 +13,14 @@ from bundleflow import __version__
 from bundleflow.adapters.databricks_cli import auth_type
 from bundleflow.adapters.preload import SDK, wait
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
-from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.records.run import RunPage, RunRecord, TaskRecord
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
     from databricks.sdk.service.jobs import Run, RunOutput, RunTask
 
-RETRY_TIMEOUT_S = 120
+RETRY_TIMEOUT_S = 60
+"""How long the SDK repeats a request on 429, 503 and lost connections; who follows a run goes on trying after that."""
 HTTP_TIMEOUT_S = 60
 OUTPUT_KEPT = 20_000
 
@@ -51,10 +52,46 @@ class Workspace:
             wait = self._client.jobs.run_now(job_id, idempotency_token=token, job_parameters=dict(parameters) or None)
             return int(wait.run_id)
 
-    def run(self, run_id: int, key: str = "") -> RunRecord:
-        """One run with all its tasks."""
+    def connect(self) -> None:
+        """Load the SDK and log in now, so that nothing but the request itself is left for later."""
+        _ = self._client
+
+    def run_page(self, run_id: int, page: str = "", *, history: bool = False) -> RunPage:
+        """One page of a run, by one call (the SDK's own `get_run` reads all pages, one right after the other).
+
+        Args:
+            run_id: The run.
+            page: Token of the page; empty for the first.
+            history: Whether to ask for the run's repairs.
+        """
         with self._asking(f"read run {run_id}"):
-            return _run_record(self._client.jobs.get_run(run_id), key)
+            from databricks.sdk.service.jobs import JobsAPI
+
+            found = JobsAPI.get_run(self._client.jobs, run_id, page_token=page or None, include_history=history or None)
+            repairs = [each.id or 0 for each in found.repair_history or [] if each.type and each.type.value == "REPAIR"]
+            return RunPage(_run_record(found), found.next_page_token or "", repairs[-1] if repairs else 0)
+
+    def repair(self, run_id: int, *, tasks: Sequence[str], dependents: bool, after: int) -> int:
+        """Run tasks of an ended run again.
+
+        Args:
+            run_id: The run.
+            tasks: Keys of the tasks; empty for all that failed.
+            dependents: Whether to run what depends on them again too.
+            after: Id of the run's last repair; 0 when there was none.
+
+        Returns:
+            Id of the repair.
+        """
+        with self._asking(f"repair run {run_id}"):
+            wait = self._client.jobs.repair_run(
+                run_id,
+                rerun_tasks=list(tasks) or None,
+                rerun_all_failed_tasks=not tasks or None,
+                rerun_dependent_tasks=dependents or None,
+                latest_repair_id=after or None,
+            )
+            return int(wait.response.repair_id or 0)
 
     def task_output(self, task: TaskRecord) -> TaskRecord:
         """The task with its output, error and trace; as it is when there is nothing to be had."""
@@ -92,7 +129,7 @@ class Workspace:
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
         wait(SDK)
-        from databricks.sdk.errors import PermissionDenied, Unauthenticated
+        from databricks.sdk.errors import InternalError, PermissionDenied, TemporarilyUnavailable, TooManyRequests, Unauthenticated
         from databricks.sdk.errors.base import DatabricksError
         from requests import RequestException
 
@@ -104,6 +141,8 @@ class Workspace:
                 fix="Give the identity of this environment the missing right (CAN_MANAGE_RUN on the job starts and cancels its runs).",
                 reason=FailureReason.AUTH_FAILED,
             ) from error
+        except (InternalError, TemporarilyUnavailable, TooManyRequests) as error:
+            raise self._trouble(what, error) from error
         except DatabricksError as error:
             raise BundleflowError(
                 f"The workspace did not {what}: {error}",
@@ -112,13 +151,7 @@ class Workspace:
                 details=str(error.error_code or ""),
             ) from error
         except (RequestException, TimeoutError, OSError) as error:
-            raise BundleflowError(
-                f"The workspace {self.env.get('DATABRICKS_HOST', '')} could not be reached to {what}.",
-                fix="A run that was started goes on: follow it with `bundleflow run watch RUN`.",
-                reason=FailureReason.OUTSIDE_TROUBLE,
-                exit_code=ExitCode.TROUBLE,
-                details=str(error),
-            ) from error
+            raise self._trouble(what, error) from error
         except ValueError as error:
             raise BundleflowError(
                 f"The login to the workspace failed: {error}",
@@ -127,6 +160,15 @@ class Workspace:
                 reason=FailureReason.AUTH_FAILED,
                 exit_code=ExitCode.USAGE,
             ) from error
+
+    def _trouble(self, what: str, error: Exception) -> BundleflowError:
+        return BundleflowError(
+            f"The workspace {self.env.get('DATABRICKS_HOST', '')} could not be reached, or had troubles of its own, to {what}.",
+            fix="A run that was started goes on: follow it with `bundleflow run watch RUN`.",
+            reason=FailureReason.OUTSIDE_TROUBLE,
+            exit_code=ExitCode.TROUBLE,
+            details=str(error),
+        )
 
 
 def _connect(env: Mapping[str, str]) -> WorkspaceClient:
@@ -151,14 +193,13 @@ def _connect(env: Mapping[str, str]) -> WorkspaceClient:
     return WorkspaceClient(config=Config(**given))
 
 
-def _run_record(run: Run, key: str) -> RunRecord:
+def _run_record(run: Run) -> RunRecord:
     life, result, message = _state(run)
     tasks = sorted((_latest(run.tasks or [])).values(), key=lambda task: (task.start_time or 2**63, task.task_key or ""))
     return RunRecord(
         run_id=run.run_id or 0,
         job_id=run.job_id or 0,
         name=run.run_name or "",
-        key=key,
         url=run.run_page_url or "",
         life_cycle_state=life,
         result_state=result,

@@ -10,12 +10,14 @@ from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.preload import SDK, preload
+from bundleflow.adapters.workspace_contents import WorkspaceContents
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
-from bundleflow.commands.steps import StageRuns, planned, run_jobs, validated, warn
+from bundleflow.commands.steps import StageRuns, planned, run_jobs, warn
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.own_deployment import SUFFIX, OwnDeployment, now
+from bundleflow.releases.isolation import VARIABLE, check_isolation
+from bundleflow.releases.remove_deployment import destroy
 from bundleflow.report.markdown import code
-
-VARIABLE = "suffix"
 
 EXAMPLES = """examples, in a job with `environment: {name: test, deployment: false}`:
   BUNDLEFLOW_ENVIRONMENT=test bundleflow test-integration
@@ -37,22 +39,22 @@ def run(args: argparse.Namespace) -> int:
     if args.destroy_only:
         _destroy(job, cli)
         return 0
-    if job.stage.run:
-        preload(SDK)
-    configuration = validated(job.runner, cli, strict=False)
-    check_isolated(configuration, suffix, job.stage.target)
+    preload(SDK)
+    configuration = check_isolation(cli, suffix)
     plan = planned(job.runner, cli, configuration)
     tell(f"plan of target {job.stage.target} with suffix {suffix}: {plan.summary}")
     done = StageRuns()
     job.runner.summary(f"## Integration test: target {code(job.stage.target)} with suffix {code(suffix)}")
     try:
+        mark(job, configuration, suffix)
         with job.runner.group(f"databricks bundle deploy -t {cli.target}"), job.runner.no_commands():
             cli.deploy()
         run_jobs(job, cli.summary() if job.stage.run else {}, done)
-    except BaseException:
+    except BaseException as trouble:
         # The first trouble is the verdict; what goes wrong while cleaning up is told beside it.
         try:
-            _destroy(job, cli)
+            if not (isinstance(trouble, BundleflowError) and trouble.reason is FailureReason.LOCKED):
+                _destroy(job, cli)
         except BundleflowError as error:
             warn(job.runner, error, "The test deployment could not be destroyed")
         raise
@@ -63,26 +65,34 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def check_isolated(configuration: Mapping[str, Any], suffix: str, target: str) -> None:
-    """Refuse to deploy where two pull requests would share one deployment: its folder holds the state of what is deployed.
+def mark(job: JobContext, configuration: Mapping[str, Any], suffix: str) -> OwnDeployment:
+    """Write down in the deployment's folder whose it is, before there is anything else: what may be removed later is known by it.
 
     Args:
-        configuration: `bundle validate -o json` with the suffix given.
+        job: The stage.
+        configuration: The bundle as it is with the suffix.
         suffix: The suffix.
-        target: Name of the target, for the message.
 
     Raises:
-        BundleflowError: `not-isolated`.
+        BundleflowError: `auth-failed` or another trouble with the workspace.
     """
-    root = str((configuration.get("workspace") or {}).get("root_path") or "")
-    if suffix not in root:
-        raise BundleflowError(
-            f"Target `{target}` is not isolated: two pull requests would share `workspace.root_path` {root}",
-            fix="Put `${var.suffix}` (a variable of the bundle, empty by default) into `workspace: root_path:` and into the names of this "
-            "target's resources.",
-            reason=FailureReason.NOT_ISOLATED,
-            exit_code=ExitCode.USAGE,
-        )
+    workspace = configuration["workspace"]
+    in_a_run = bool(job.env.get("GITHUB_RUN_ID"))
+    deployment = OwnDeployment(
+        repository=job.env.get("GITHUB_REPOSITORY", "") if in_a_run else "",
+        repository_id=job.env.get("GITHUB_REPOSITORY_ID", "") if in_a_run else "",
+        pull_request=job.runner.pull_request,
+        run_id=int(job.env.get("GITHUB_RUN_ID") or 0),
+        commit=sha if re.fullmatch("[0-9a-f]{40}", sha := job.env.get("GITHUB_SHA", "")) else "",
+        bundle_dir=job.bundle,
+        target=job.stage.target,
+        suffix=suffix,
+        root_path=str(workspace["root_path"]),
+        state_path=str(workspace.get("state_path") or f"{workspace['root_path']}/state"),
+        created=now().isoformat(timespec="seconds"),
+    )
+    WorkspaceContents(job.env).write(deployment.marker_path, deployment.marker())
+    return deployment
 
 
 def _suffix(job: JobContext, given: str | None) -> str:
@@ -97,7 +107,7 @@ def _suffix(job: JobContext, given: str | None) -> str:
                 exit_code=ExitCode.USAGE,
             )
         suffix = f"-pr{number}-{run_id}" if number else f"-run-{run_id}"
-    if not re.fullmatch(r"[-_][A-Za-z0-9_-]{1,60}", suffix):
+    if not SUFFIX.fullmatch(suffix):
         raise BundleflowError(
             f"`{suffix[:80]}` cannot be a suffix of names.",
             fix="Use `-` or `_`, then letters, digits, `-` and `_`, at most 60.",
@@ -108,5 +118,5 @@ def _suffix(job: JobContext, given: str | None) -> str:
 
 def _destroy(job: JobContext, cli: DatabricksCli) -> None:
     with job.runner.group(f"databricks bundle destroy -t {cli.target}"), job.runner.no_commands():
-        cli.destroy()
+        destroy(cli)
     tell(f"destroyed {json.dumps(dict(cli.variables))} of target {cli.target}")

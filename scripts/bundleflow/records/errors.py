@@ -32,6 +32,7 @@ class FailureReason(StrEnum):
     NO_EVIDENCE = "no-evidence"
     LOCKED = "locked"
     DEPLOY_FAILED = "deploy-failed"
+    CLEANUP_FAILED = "cleanup-failed"
     RUN_FAILED = "run-failed"
     RUN_TIMEOUT = "run-timeout"
     RUN_CANCELED = "run-canceled"

@@ -5,17 +5,18 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import date
 from pathlib import Path
 from typing import Any, Literal, cast
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.policy import DEFAULT_PROTECTED, Allowance, Policy
 from bundleflow.records.release_rules import ApprovalRule, SmokeCheck, approval_rule, smoke_check
 from bundleflow.records.schema_problems import did_you_mean, schema_problems, shorten
 from bundleflow.records.yaml_source import Position, YamlError, YamlProblem, YamlSource, parse_yaml
 
 FLOW_FILE = "bundleflow.yml"
 SCHEMA_FILE = Path(__file__).with_name("flow.schema.json")
-DEFAULT_PROTECTED = ("registered_models", "model_serving_endpoints", "experiments", "schemas", "volumes", "catalogs", "pipelines")
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,6 @@ class Stage:
     then_propose: str | None = None
     approval: ApprovalRule = ApprovalRule()
     smoke: tuple[SmokeCheck, ...] = ()
-
-
-@dataclass(frozen=True)
-class Policy:
-    """What a plan may not do: `protect` names resource types that are never deleted or re-created unasked."""
-
-    protect: tuple[str, ...] = DEFAULT_PROTECTED
 
 
 @dataclass(frozen=True)
@@ -90,6 +84,7 @@ class Flow:
         policy: What a plan may not do.
         models: Models by their key.
         unit_tests: Where the unit tests are.
+        warnings: File of the accepted warnings, relative to the repository's root; None: no warning is accepted.
     """
 
     path: Path
@@ -98,6 +93,7 @@ class Flow:
     policy: Policy = Policy()
     models: Mapping[str, Model] = field(default_factory=dict)
     unit_tests: UnitTests = UnitTests()
+    warnings: str | None = None
     version: int = 1
 
     def stage(self, name: str) -> Stage:
@@ -180,6 +176,7 @@ def load_schema() -> dict[str, Any]:
 
 def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
     """What a schema cannot say: names that must exist, circles, stages that contradict themselves."""
+    yield from _policy_problems(source)
     stages: dict[str, dict[str, Any]] = source.data["stages"]
     for name, stage in stages.items():
         at = ("stages", name)
@@ -206,6 +203,28 @@ def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
         if branch is not None and not is_branch_name(branch):
             fix = "Name the branch, for example `release`."
             yield YamlProblem(source.values[(*at, "then-propose")], f"`{shorten(branch)}` cannot be the name of a branch", fix)
+
+
+def _policy_problems(source: YamlSource) -> Iterator[YamlProblem]:
+    """Days that no calendar has, and entries that say the same twice."""
+    seen: set[tuple[str, str]] = set()
+    for index, each in enumerate(source.data.get("policy", {}).get("allow", ())):
+        at = ("policy", "allow", index)
+        if not is_day(each["expires"]):
+            yield YamlProblem(source.at((*at, "expires")), f"`{each['expires']}` is no day of the calendar", "Write it as `YYYY-MM-DD`.")
+        if (each["resource"], each["action"]) in seen:
+            cause = f"`policy: allow` has two entries for {each['action']} of `{each['resource']}`"
+            yield YamlProblem(source.at((*at, "resource")), cause, "Keep one of them.")
+        seen.add((each["resource"], each["action"]))
+
+
+def is_day(text: str) -> bool:
+    """Whether a text of the form `YYYY-MM-DD` is a day of the calendar."""
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _chain(stages: Mapping[str, Mapping[str, Any]], start: str) -> set[str]:
@@ -247,9 +266,21 @@ def _flow(path: Path, data: Mapping[str, Any]) -> Flow:
             for name, stage in data["stages"].items()
         },
         bundles=tuple(data.get("bundles", (".",))),
-        policy=Policy(protect=tuple(data.get("policy", {}).get("protect", DEFAULT_PROTECTED))),
+        policy=_policy(data.get("policy", {})),
         models={name: Model(name, m["gate"], m.get("endpoint"), m.get("promoter", "github")) for name, m in data.get("models", {}).items()},
         unit_tests=UnitTests(path=unit.get("path", "tests/unit"), requirements=unit.get("requirements")),
+        warnings=data.get("warnings"),
+    )
+
+
+def _policy(data: Mapping[str, Any]) -> Policy:
+    return Policy(
+        protect=tuple(data.get("protect", DEFAULT_PROTECTED)),
+        allow=tuple(
+            Allowance(each["resource"], each["action"], each["reason"], date.fromisoformat(each["expires"])) for each in data.get("allow", ())
+        ),
+        max_deletes=data.get("max-deletes"),
+        fail_on_active_runs=data.get("fail-on-active-runs", False),
     )
 
 

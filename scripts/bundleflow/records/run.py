@@ -145,3 +145,18 @@ class RunRecord:
         for task, record in zip(data["tasks"], self.tasks, strict=True):
             task |= {"state": record.state, "duration_ms": record.duration_ms, "depends_on": list(record.depends_on)}
         return data
+
+
+@dataclass(frozen=True)
+class RunPage:
+    """One page of a run, as `jobs/runs/get` gives it.
+
+    Args:
+        run: The run with at most 100 of its tasks.
+        next_page: Token of the page after this one; empty on the last.
+        last_repair: Id of the run's last repair, where the history was asked for; 0 when there was none.
+    """
+
+    run: RunRecord
+    next_page: str = ""
+    last_repair: int = 0

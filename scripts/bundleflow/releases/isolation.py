@@ -99,30 +99,30 @@ class Shared:
         return f"{self.place}: {self.value}"
 
 
-def check_isolation(cli: DatabricksCli, configuration: Mapping[str, Any] | None = None) -> None:
+def check_isolation(cli: DatabricksCli, suffix: str = PROBES[0]) -> Mapping[str, Any]:
     """Refuse a target of which two pull requests could not have a deployment each.
 
     Args:
         cli: The CLI for the bundle and the target of a stage with `per-pull-request: true`. Only `bundle summary` is called, which
             reads (`bundle validate` would leave a folder behind for each suffix).
-        configuration: The bundle resolved with the suffix that `cli` has, where it is at hand; one call less is made then.
+        suffix: One of the two suffixes that are compared.
+
+    Returns:
+        The bundle as it is with `suffix`.
 
     Raises:
         BundleflowError: `not-isolated` with everything that both would use, or because the deployment lock is off; what the CLI's message
             stands for when the bundle cannot be resolved.
     """
     target = cli.target or "default"
-    suffix = cli.variables.get(VARIABLE, "")
-    if configuration is None or not suffix:
-        suffix = PROBES[0]
-        with ThreadPoolExecutor(2) as pool:
-            first, second = pool.map(lambda each: resolved(cli, each), PROBES)
-    else:
-        first, second = configuration, resolved(cli, PROBES[1])
+    suffixes = (suffix, PROBES[1])
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda each: resolved(cli, each), suffixes)
     check_lock(first, target)
-    found = shared(first, second, (suffix, PROBES[1]))
+    found = shared(first, second, suffixes)
     if found:
         raise _not_isolated(found, target, declared=VARIABLE in (first.get("variables") or {}))
+    return first
 
 
 def resolved(cli: DatabricksCli, suffix: str) -> Mapping[str, Any]:
