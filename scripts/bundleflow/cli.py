@@ -26,6 +26,7 @@ class Command:
 COMMANDS: dict[str, Command] = {
     "ci": Command("check a pull request: strict validation, a plan of every target, one comment", "bundleflow.commands.ci"),
     "test-integration": Command("deploy a pull request's own copy, run its jobs, destroy it", "bundleflow.commands.test_integration"),
+    "cleanup": Command("remove what closed or forgotten pull requests have left deployed", "bundleflow.commands.cleanup"),
     "deploy-stage": Command(
         "deploy a stage: check, plan, compare with the approval, deploy, run, record", "bundleflow.commands.deploy_stage"
     ),
