@@ -12,7 +12,7 @@ Rule = Callable[[YamlFile], Iterator[str]]
 RULES: dict[str, Rule] = {}
 
 THIRD_PARTY = {"actions/checkout", "actions/upload-artifact", "actions/download-artifact"}
-DEPLOYING = ("deploy-stage", "test-integration", "deploy")
+DEPLOYING = ("deploy-stage", "test-integration", "cleanup", "deploy")
 LOGIN = "DATABRICKS_HOST"
 
 
@@ -178,7 +178,8 @@ def deploying_jobs_take_turns(file: YamlFile) -> Iterator[str]:
             yield f"job {name} deploys without `concurrency`"
             continue
         group = str(concurrency.get("group", ""))
-        kind = "github.event.pull_request.number" if "test-integration" in commands(job) else "inputs.stage"
+        own = {"test-integration", "cleanup"} & set(commands(job))
+        kind = "github.event.pull_request.number" if own else "inputs.stage"
         if not re.match(r"[a-z]+-[a-z]+-", group) or kind not in group or "inputs.bundle-dir" not in group:
             yield f"job {name}: the group must begin literally and hold `{kind}` and `inputs.bundle-dir`"
         if concurrency.get("cancel-in-progress") is not False:
@@ -316,6 +317,20 @@ def integration_is_destroyed(file: YamlFile) -> Iterator[str]:
             or "failure()" not in str(last.get("if"))
         ):
             yield f"job {name} does not destroy in any case"
+
+
+@rule
+def clean_up_waits_for_the_test(file: YamlFile) -> Iterator[str]:
+    """What is removed when a pull request is closed takes turns with its integration test, and GitHub can be asked for runs."""
+    for name, job in jobs_with_steps(file):
+        if "cleanup" not in commands(job):
+            continue
+        concurrency = job.get("concurrency")
+        group = str(concurrency.get("group")) if isinstance(concurrency, dict) else ""
+        if not group.startswith("bundleflow-integration-${{ github.event.pull_request.number ||"):
+            yield f"job {name} does not share the group of the pull request's integration test"
+        if "actions" not in (job.get("permissions") or {}):
+            yield f"job {name} cannot see whether a run is at work"
 
 
 @rule

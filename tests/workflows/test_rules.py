@@ -85,6 +85,8 @@ BROKEN = [
     ("gate-before-production", "cd-prod", "          BUNDLEFLOW_APPROVED_DIGEST: ${{ needs.plan.outputs.digest }}\n", ""),
     ("pull-requests-cannot-reach-production", "lint", "  workflow_call:\n", "  pull_request_target:\n  workflow_call:\n"),
     ("integration-is-destroyed", "run-tests", "(cancelled() || failure())", "failure()"),
+    ("clean-up-waits-for-the-test", "cleanup", "group: bundleflow-integration-", "group: bundleflow-cleanup-"),
+    ("clean-up-waits-for-the-test", "cleanup", "      actions: read # see whether the run that made a deployment is still at work\n", ""),
     ("failures-are-told", "cd-prod", "jobs.plan.outputs.failure-reason || ", ""),
     (
         "failures-are-told",
@@ -143,7 +145,7 @@ def test_each_rule_has_a_file_that_breaks_it() -> None:
 
 def test_all_files_are_found() -> None:
     names = set(FILES)
-    public = {"lint", "bundle-ci", "run-tests", "cd-dev", "cd-staging", "cd-prod"}
+    public = {"lint", "bundle-ci", "run-tests", "cleanup", "cd-dev", "cd-staging", "cd-prod"}
     assert {f".github/workflows/{name}.yml" for name in public} <= names
     assert {f"templates/iris/.github/workflows/{name}.yml.jinja" for name in public} <= names
     on_disk = {str(path.relative_to(ROOT)) for path in ROOT.glob("actions/*/action.yml")}
