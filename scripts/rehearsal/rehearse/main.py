@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 if TYPE_CHECKING:
-    from rehearsal.rehearse.result import Rehearsal
+    from rehearsal.rehearse.result import JobRecord, Rehearsal
     from rehearsal.rehearse.terminal import Terminal
 
 DEFAULT_REPORT = "rehearsal-report.html"
@@ -157,14 +157,17 @@ def _write_report(args: argparse.Namespace, result: Rehearsal) -> str:
 
 
 def _failures(result: Rehearsal) -> list[str]:
-    lines = []
-    for run in result.workflow_runs:
-        for job in run.jobs:
-            if job.conclusion not in {"success", "skipped"}:
-                reasons = [note.message.splitlines()[0] for note in job.annotations if note.level == "error" and note.message]
-                lines.append(f"{run.name} / {job.name}: {job.conclusion}{': ' + reasons[0] if reasons else ''}")
+    jobs = [(run, job) for run in result.workflow_runs for job in run.jobs if job.conclusion not in {"success", "skipped"}]
+    lines = [f"{run.name} / {job.name}: {job.conclusion}: {_reason(job)}" for run, job in jobs]
     title = "Jobs that were stopped, as they should be:" if result.ok else "Jobs that did not succeed:"
     return ["", title, *lines] if lines else []
+
+
+def _reason(job: JobRecord) -> str:
+    """Give the first error that the job pinned to its run, else the last thing that it said."""
+    errors = [note.message.splitlines()[0] for note in job.annotations if note.level == "error" and note.message]
+    said = [line for line in job.log_tail.splitlines() if line.strip() and not line.startswith("exit status")]
+    return (errors or said[-1:] or ["it said nothing"])[0]
 
 
 def _next(args: argparse.Namespace, report: str) -> list[str]:
