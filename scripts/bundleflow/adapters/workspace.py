@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from bundleflow import __version__
@@ -113,6 +114,12 @@ class Workspace:
         """Ask for a run to be cancelled."""
         with self._asking(f"cancel run {run_id}"):
             self._client.jobs.cancel_run(run_id)
+
+    def active_runs(self, job_id: int) -> tuple[int, ...]:
+        """Ids of a job's runs that have not ended, newest first, at most 25."""
+        with self._asking(f"list the active runs of job {job_id}"):
+            found = islice(self._client.jobs.list_runs(job_id=job_id, active_only=True), 25)
+            return tuple(run.run_id for run in found if run.run_id is not None)
 
     @cached_property
     def _client(self) -> WorkspaceClient:

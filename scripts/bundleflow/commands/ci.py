@@ -19,10 +19,11 @@ from bundleflow.commands.context import JobContext, add_stage_arguments, load_jo
 from bundleflow.commands.steps import annotate, checked_plan, planning_identity, validated, warn
 from bundleflow.records.errors import BundleflowError
 from bundleflow.records.plan import Plan
-from bundleflow.releases.checks import check_identity_independent, check_policy
+from bundleflow.releases.checks import check_identity_independent
 from bundleflow.releases.comment import marker, sticky_comment
 from bundleflow.releases.digest import canonical_plan, hide_secrets
 from bundleflow.releases.isolation import check_isolation
+from bundleflow.releases.policy import check_policy
 from bundleflow.report.errors import error_markdown
 from bundleflow.report.markdown import COMMENT_LIMIT, code, escape, link
 from bundleflow.report.markdown_plan import PlanSection, plan_markdown
@@ -92,7 +93,7 @@ def _plan_target(job: JobContext, target: str, stages: tuple[str, ...], identity
         result = cli.plan()
         warnings = tuple(each for each in result.diagnostics if each.severity == "Warning")
         plan = checked_plan(result, target)
-        check_policy(plan, job.flow.policy.protect)
+        check_policy(plan, job.flow.policy)
         if any(job.flow.stages[stage].per_pull_request for stage in stages):
             check_isolation(cli)
         if any(job.flow.stages[stage].plan_environment for stage in stages):

@@ -8,9 +8,9 @@ from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import add_bundle_arguments, bundle_folder, print_json, tell
 from bundleflow.commands.steps import planned
-from bundleflow.records.flow import DEFAULT_PROTECTED
-from bundleflow.releases.checks import check_policy
+from bundleflow.records.policy import DEFAULT_PROTECTED, Policy
 from bundleflow.releases.digest import hide_secrets
+from bundleflow.releases.policy import check_policy
 from bundleflow.report.markdown_plan import PlanSection, plan_markdown
 from bundleflow.report.terminal import plan_text
 
@@ -39,7 +39,7 @@ def run(args: argparse.Namespace) -> int:
     tell(f"plan of {title}: {plan.summary}")
     if not args.json:
         print(plan_text(plan, title, hide=hide_secrets, colour=False))
-    check_policy(plan, [each for each in DEFAULT_PROTECTED if each not in args.allow_destroy])
+    check_policy(plan, Policy(protect=tuple(each for each in DEFAULT_PROTECTED if each not in args.allow_destroy)))
     with runner.group(f"databricks bundle deploy -t {args.target or 'default'}"), runner.no_commands():
         cli.deploy(force_lock=args.force_lock)
     runner.output("plan-summary", str(plan.summary))

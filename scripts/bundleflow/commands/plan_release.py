@@ -8,11 +8,12 @@ from pathlib import Path
 from bundleflow.adapters.git import commit_of, tree_of
 from bundleflow.adapters.github import GitHubApi
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
+from bundleflow.commands.policy_step import apply_policy
 from bundleflow.commands.steps import planned, planning_identity
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.evidence import Evidence
 from bundleflow.releases.approved_plan import ApprovedPlan, write_approved_plan
-from bundleflow.releases.checks import check_identity_independent, check_policy
+from bundleflow.releases.checks import check_identity_independent
 from bundleflow.releases.digest import canonical_plan, digest, hide_secrets, masked
 from bundleflow.releases.evidence import find_evidence, kit_repository
 from bundleflow.report.markdown import code, escape, link
@@ -42,7 +43,7 @@ def run(args: argparse.Namespace) -> int:
     with job.runner.group("databricks bundle summary"), job.runner.no_commands():
         summary = cli.summary()
     plan = planned(job.runner, cli, summary)
-    check_policy(plan, job.flow.policy.protect)
+    apply_policy(job, plan, deploying=False)
     identity = planning_identity(summary)
     canonical = canonical_plan(plan, target=job.stage.target, tree=tree, identity=identity)
     check_identity_independent(canonical, summary, job.stage.target)

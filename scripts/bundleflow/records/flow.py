@@ -44,7 +44,7 @@ class Stage:
     per_pull_request: bool = False
     run: tuple[str, ...] = ()
     then_propose: str | None = None
-    approval: ApprovalRule = ApprovalRule()
+    approval: ApprovalRule = field(default_factory=ApprovalRule)
     smoke: tuple[SmokeCheck, ...] = ()
 
 
@@ -90,7 +90,7 @@ class Flow:
     path: Path
     stages: Mapping[str, Stage]
     bundles: tuple[str, ...] = (".",)
-    policy: Policy = Policy()
+    policy: Policy = Policy()  # noqa: RUF009 (frozen, shared on purpose)
     models: Mapping[str, Model] = field(default_factory=dict)
     unit_tests: UnitTests = UnitTests()
     warnings: str | None = None
@@ -277,7 +277,8 @@ def _policy(data: Mapping[str, Any]) -> Policy:
     return Policy(
         protect=tuple(data.get("protect", DEFAULT_PROTECTED)),
         allow=tuple(
-            Allowance(each["resource"], each["action"], each["reason"], date.fromisoformat(each["expires"])) for each in data.get("allow", ())
+            Allowance(each["resource"], each["action"], each["reason"], date.fromisoformat(each["expires"]))
+            for each in data.get("allow", ())
         ),
         max_deletes=data.get("max-deletes"),
         fail_on_active_runs=data.get("fail-on-active-runs", False),

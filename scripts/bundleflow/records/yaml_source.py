@@ -154,6 +154,8 @@ class _Reader:
             return [self.value(item, (*path, index), inner) for index, item in enumerate(node.value)]
         if isinstance(node, yaml.MappingNode):
             return dict(self._items(node, path, inner))
+        if node.tag == "tag:yaml.org,2002:timestamp":
+            return str(node.value)  # JSON, and with it every schema, knows no dates
         return self.loader.construct_object(node)
 
     def _items(self, node: Any, path: Path, open_nodes: frozenset[int]) -> Iterator[tuple[str, Any]]:

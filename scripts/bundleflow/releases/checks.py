@@ -1,4 +1,4 @@
-"""What a plan must pass before it may be deployed: policy on what is lost, nothing unresolved, nothing that hangs on who plans."""
+"""What a plan must pass before it may be deployed: nothing unresolved, nothing that hangs on who plans."""
 
 from __future__ import annotations
 
@@ -7,40 +7,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from bundleflow.adapters.cli_messages import Diagnostic
-from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import CanonicalPlan, Plan
 
 # `${bundle.target}` and the like. `${resources...}` is resolved while deploying; `${HOME}` has no dot and belongs to a shell.
 _REFERENCE = re.compile(r"\$\{(?!resources\.)[A-Za-z_][\w-]*(?:\.[\w-]+)+(?:\[\d+\])*\}")
-
-
-def check_policy(plan: Plan, protected: Sequence[str]) -> None:
-    """Refuse a plan that deletes or re-creates a resource of a protected type.
-
-    Args:
-        plan: The plan.
-        protected: Resource types, such as `registered_models` (flow file, `policy: protect`).
-
-    Raises:
-        BundleflowError: `policy-denied`, with every such resource.
-    """
-    lost = [
-        entry
-        for entry in plan.entries
-        if entry.action.destructive and entry.resource_type in protected and not entry.gone and entry.key.count(".") == 2
-    ]
-    if lost:
-        lines = [f"{entry.short_key}: {entry.action}" for entry in lost]
-        raise BundleflowError(
-            f"The plan would {' and '.join(sorted({entry.action for entry in lost}))} what the flow file protects: "
-            + ", ".join(f"`{entry.short_key}`" for entry in lost[:10])
-            + (f" and {len(lost) - 10} more." if len(lost) > 10 else "."),
-            fix="Keep the resource in the bundle under its key and name. If it is meant to be lost, take its type out of `policy: protect` "
-            "of the flow file in a reviewed change.",
-            reason=FailureReason.POLICY_DENIED,
-            exit_code=ExitCode.FAILED,
-            details="\n".join(lines),
-        )
 
 
 def unresolved_references(value: Any, path: str = "") -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import string
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,8 @@ from hypothesis import strategies as st
 from jsonschema import Draft202012Validator
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
-from bundleflow.records.flow import DEFAULT_PROTECTED, SCHEMA_FILE, Flow, check_flow, is_branch_name, load_flow, load_schema
+from bundleflow.records.flow import SCHEMA_FILE, Flow, check_flow, is_branch_name, load_flow, load_schema
+from bundleflow.records.policy import DEFAULT_PROTECTED, Allowance
 from bundleflow.records.schema_problems import did_you_mean
 
 STORY = """\
@@ -57,6 +59,34 @@ def test_everything_is_read(tmp_path: Path) -> None:
     assert (flow.unit_tests.path, flow.unit_tests.requirements) == ("tests", "tests/requirements.txt")
     assert flow.policy.protect == ("registered_models",)
     assert (flow.models["classifier"].endpoint, flow.models["classifier"].promoter) == ("iris", "github")
+
+
+ENTRY = "{resource: schemas.old, action: delete, reason: moved, expires: 2026-12-31}"
+
+
+def test_policy_in_full(tmp_path: Path) -> None:
+    text = f"policy: {{allow: [{ENTRY}], max-deletes: 2, fail-on-active-runs: true}}\nwarnings: accepted.yml\n"
+    flow = flow_of(LEAST + text, tmp_path)
+    assert flow.policy.allow == (Allowance("schemas.old", "delete", "moved", date(2026, 12, 31)),)
+    assert (flow.policy.max_deletes, flow.policy.fail_on_active_runs, flow.warnings) == (2, True, "accepted.yml")
+
+
+@pytest.mark.parametrize(
+    ("entries", "said"),
+    [
+        (ENTRY.replace("2026-12-31", "2026-02-30"), "`2026-02-30` is no day of the calendar"),
+        (ENTRY.replace("2026-12-31", "soon"), "expires"),
+        (ENTRY.replace("reason: moved, ", ""), "reason"),
+        (ENTRY.replace("action: delete", "action: update"), "action"),
+        (ENTRY.replace("schemas.old", "schemas"), "resource"),
+        (f"{ENTRY}, {ENTRY}", "two entries for delete of `schemas.old`"),
+    ],
+)
+def test_an_allowance_that_is_not_whole_is_refused(entries: str, said: str, tmp_path: Path) -> None:
+    with pytest.raises(BundleflowError) as caught:
+        flow_of(LEAST + f"policy: {{allow: [{entries}]}}\n", tmp_path)
+    assert said in caught.value.cause
+    assert "bundleflow.yml:3:" in caught.value.cause
 
 
 def test_defaults_are_those_of_the_schema(tmp_path: Path) -> None:

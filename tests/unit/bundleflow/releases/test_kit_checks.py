@@ -1,4 +1,4 @@
-"""What a plan must pass: policy, resolved references, known fields, independence of who plans."""
+"""What a plan must pass: resolved references, known fields, independence of who plans."""
 
 from __future__ import annotations
 
@@ -10,12 +10,10 @@ import pytest
 
 from bundleflow.adapters.cli_messages import Diagnostic
 from bundleflow.records.errors import BundleflowError, FailureReason
-from bundleflow.records.flow import DEFAULT_PROTECTED
 from bundleflow.records.plan import Action, FieldChange, Plan, PlanEntry
 from bundleflow.releases.checks import (
     check_diagnostics,
     check_identity_independent,
-    check_policy,
     check_resolved,
     unresolved_references,
 )
@@ -27,35 +25,6 @@ PLANS = Path(__file__).parents[2] / "data" / "plans"
 
 def plan(key: str, action: Action, **more: Any) -> Plan:
     return Plan(2, "1.13.0", (PlanEntry(key, action, **more),))
-
-
-@pytest.mark.parametrize("action", [Action.DELETE, Action.RECREATE])
-@pytest.mark.parametrize("group", DEFAULT_PROTECTED)
-def test_losing_what_is_protected_is_denied(group: str, action: Action) -> None:
-    with pytest.raises(BundleflowError) as caught:
-        check_policy(plan(f"resources.{group}.x", action), DEFAULT_PROTECTED)
-    assert caught.value.reason is FailureReason.POLICY_DENIED
-    assert f"`{group}.x`" in caught.value.cause
-
-
-@pytest.mark.parametrize(
-    "allowed",
-    [
-        plan("resources.jobs.x", Action.DELETE),
-        plan("resources.schemas.x", Action.UPDATE),
-        plan("resources.schemas.x", Action.CREATE),
-        plan("resources.schemas.x.grants", Action.DELETE),
-        plan("resources.schemas.x", Action.DELETE, gone=True),
-    ],
-)
-def test_what_loses_nothing_protected_passes(allowed: Plan) -> None:
-    check_policy(allowed, DEFAULT_PROTECTED)
-
-
-def test_a_recorded_recreation_is_denied() -> None:
-    with pytest.raises(BundleflowError, match="recreate"):
-        check_policy(read_plan_file(PLANS / "recreate-schema.json"), ["schemas"])
-    check_policy(read_plan_file(PLANS / "recreate-schema.json"), ["registered_models"])
 
 
 @pytest.mark.parametrize(
