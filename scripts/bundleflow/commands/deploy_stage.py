@@ -11,12 +11,12 @@ from bundleflow.adapters.git import commit_of, tree_of
 from bundleflow.adapters.github import GitHubApi
 from bundleflow.adapters.preload import GITHUB, SDK, preload
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
+from bundleflow.commands.policy_step import apply_policy
 from bundleflow.commands.steps import StageRuns, planned, planning_identity, run_jobs, validated, warn
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.evidence import Approval, DeploymentRecord
 from bundleflow.records.plan import CanonicalPlan, Plan
 from bundleflow.releases.approved_plan import difference, read_approved_plan
-from bundleflow.releases.checks import check_policy
 from bundleflow.releases.deployment_record import begin_record, finish_record
 from bundleflow.releases.digest import canonical_plan, digest, hide_secrets
 from bundleflow.releases.gate import verify_gate
@@ -61,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
         done.approval = _verify_approval(job, approved)
     configuration = validated(job.runner, job.cli(), strict=False)
     done.plan = planned(job.runner, job.cli(), configuration)
-    check_policy(done.plan, job.flow.policy.protect)
+    apply_policy(job, done.plan, deploying=True)
     identity = planning_identity(configuration)
     tree = tree_of()
     canonical = canonical_plan(done.plan, target=job.stage.target, tree=tree, identity=identity)
