@@ -100,6 +100,8 @@ class Driver:
         self.gatekeeper = Gatekeeper(github, masker, self._run, self.interrupt, tell)
         self.desk = Desk(self.gatekeeper.decide)
         self._closed = False
+        self.asleep = False
+        """While it is, events start nothing: for putting branches back between two stories."""
         github.subscribe(self._on_event)
         github.on_run_request(self._on_request)
 
@@ -108,7 +110,7 @@ class Driver:
             return self.runs[run_id]
 
     def _on_event(self, event: Event) -> None:
-        if event.repository != self.settings.repository or not event.starts_workflows or self._closed:
+        if event.repository != self.settings.repository or not event.starts_workflows or self._closed or self.asleep:
             return
         for path, document in self._workflows(event).items():
             occasion = filters.Occasion(event.name, event.action, self._filter_ref(event), lambda: self._changed(event), _cron(event))
@@ -159,7 +161,7 @@ class Driver:
 
     def _play(self, run: WorkflowRun) -> None:
         run.reset()
-        thread = threading.Thread(target=run.play, name=f"run-{run.record.id}", daemon=True)
+        thread = threading.Thread(target=run.play, name=_thread_name(run.record.id), daemon=True)
         with self._lock:
             self._threads.append(thread)
         thread.start()
@@ -178,16 +180,22 @@ class Driver:
         """Cancel a run."""
         self._run(run_id).cancel(reason)
 
-    def wait_idle(self, timeout: float) -> bool:
-        """Wait until no run is at work; gives False where one still is after `timeout` seconds."""
+    def wait_idle(self, timeout: float, waiting: Callable[[], set[int]] = set) -> bool:
+        """Wait until no run is at work; gives False where one still is.
+
+        Args:
+            timeout: Seconds to wait at most.
+            waiting: Gives the ids of runs that only wait for a person, and are not waited for.
+        """
         until = time.monotonic() + timeout
         while time.monotonic() < until:
+            patient = {_thread_name(run) for run in waiting()}
             with self._lock:
                 self._threads = [thread for thread in self._threads if thread.is_alive()]
-                if not self._threads:
-                    return True
-                first = self._threads[0]
-            first.join(0.1)
+                busy = [thread for thread in self._threads if thread.name not in patient]
+            if not busy:
+                return True
+            busy[0].join(0.1)
         return False
 
     def close(self) -> None:
@@ -199,6 +207,10 @@ class Driver:
             run.kill()
         self.wait_idle(10)
         self.desk.close()
+
+
+def _thread_name(run_id: int) -> str:
+    return f"run-{run_id}"
 
 
 def _cron(event: Event) -> str:

@@ -7,8 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rehearsal.actions.outcome import MISSING
-from rehearsal.actions.runner import WorkflowRun
-from rehearsal.rehearse import githubview
+from rehearsal.rehearse import githubview, stops
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.project import Project
 from rehearsal.rehearse.result import Check
@@ -39,13 +38,9 @@ def applies(expectation: model.Expectation, project: Project) -> bool:
     return file is None or (project.root / ".github" / "workflows" / file).is_file()
 
 
-def _run_of(memory: Memory, file: str) -> WorkflowRun | None:
-    return next((run for run in reversed(memory.runs) if run.record.path.endswith(f"/{file}")), None)
-
-
 def _workflow_ends(wanted: model.WorkflowEnds, memory: Memory) -> Check:
     expected = f"{wanted.file} ends with {wanted.conclusion}, every job that should run has run"
-    run = _run_of(memory, wanted.file)
+    run = stops.run_of(memory, wanted.file)
     if run is None:
         return Check(expected, ok=False, found="it did not start")
     bad = [f"{job.name}: {job.conclusion}" for job in run.jobs if job.conclusion not in {"success", "skipped"}]
@@ -57,7 +52,7 @@ def _workflow_ends(wanted: model.WorkflowEnds, memory: Memory) -> Check:
 
 def _job_ends(wanted: model.JobEnds, memory: Memory) -> Check:
     expected = f"job {wanted.job} of {wanted.file} ends with {wanted.conclusion}"
-    run = _run_of(memory, wanted.file)
+    run = stops.run_of(memory, wanted.file)
     found = [job.conclusion for job in run.jobs if job.spec.key == wanted.job] if run else []
     return Check(expected, ok=found == [wanted.conclusion], found=", ".join(found) or "it did not run")
 
@@ -178,4 +173,5 @@ _CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     model.Champion: _champion,
     model.MergeRefused: _merge_refused,
     model.Output: _output,
+    **stops.CHECKS,
 }

@@ -31,10 +31,13 @@ exit codes: 0 everything expected happened, 1 it did not, 2 wrong use or configu
 
 def parser() -> argparse.ArgumentParser:
     """Make the parser of the command's arguments."""
+    from rehearsal.scenarios import STORIES
+
+    told = "".join(f"  {story.name:<24}  {story.title}\n" for story in STORIES.values())
     made = argparse.ArgumentParser(
         prog="bundleflow rehearse",
         description="Plays a project's way to production on this machine: its own workflows, with stand-ins for GitHub and Databricks.",
-        epilog=EPILOG,
+        epilog=f"scenarios:\n{told}\n{EPILOG}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("directory", nargs="?", metavar="DIR", type=Path, help="the project's folder; it is copied, and not changed")
@@ -126,10 +129,12 @@ def _rehearse(args: argparse.Namespace, screen: Terminal) -> int:
     set_up = stage.Stage(wishes, screen.tell)
     try:
         from rehearsal.rehearse.player import Player
+        from rehearsal.rehearse.setting_up import Director
 
         screen.tell(f"the stage is set: {set_up.project.repository}, workspace {set_up.workspace_url}")
         player = Player(set_up, screen.tell)
-        played = [player.play(story, screen.scene) for story in scenarios.choose(args.scenario)]
+        director = Director(set_up, player, screen.tell)
+        played = [scenario for story in scenarios.choose(args.scenario) for scenario in director.play(story, screen.scene)]
         result = collect.rehearsal(set_up, player, played, began)
         started = time.monotonic()
     finally:

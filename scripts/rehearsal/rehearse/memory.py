@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass, field
+from typing import Any
 
 from rehearsal.actions.runner import WorkflowRun
 from rehearsal.rehearse.stage import Stage
@@ -17,6 +19,8 @@ class GateSeen:
     deployed_before: int
     answer: str
     who: str
+    drifted: bool = False
+    """Somebody changed the stage in the workspace while it waited."""
 
 
 @dataclass
@@ -40,6 +44,12 @@ class Memory:
     """Gates of the present scene."""
     job_runs_before: set[int] = field(default_factory=set)
     """Ids of job runs that were there before the present scene."""
+    jobs_before: dict[str, dict[int, str]] = field(default_factory=dict)
+    """Stage → its jobs (id → settings as JSON) when the present scene began."""
+    left: set[int] = field(default_factory=set)
+    """Workflow runs that wait at a gate which nobody answers."""
+    waiting_before: set[int] = field(default_factory=set)
+    """Those of them that waited when the present scene began."""
     refusal: str = ""
     """Why GitHub refused a merge in the present scene."""
     branch_before: str = ""
@@ -48,3 +58,12 @@ class Memory:
     def target_of(self, stage: str) -> str:
         """Give the target of a stage of the flow file."""
         return self.stage.project.flow.stages[stage].target
+
+    def settings_by_stage(self) -> dict[str, dict[int, str]]:
+        """Give every stage's jobs (id → settings as JSON)."""
+        return {name: self.view.job_settings(stage.target) for name, stage in self.stage.project.flow.stages.items()}
+
+    def workspace_log(self) -> list[dict[str, Any]]:
+        """Give what the workspace has been asked so far, one entry a request."""
+        log = self.stage.workspace.log
+        return [json.loads(line) for line in log.read_text(encoding="utf-8").splitlines()] if log.exists() else []

@@ -111,6 +111,10 @@ class Step:
     ok: bool
     stopped: bool = False
     """The story wanted this step to be stopped (and `ok` says whether it was)."""
+    stopped_where: str = ""
+    """Workflow and job that stopped it, or GitHub; empty where it was not stopped as expected."""
+    stopped_why: str = ""
+    """The failure reason, with the cause in a sentence."""
     started: float = 0.0
     duration_s: float = 0.0
     workflow_runs: list[int] = field(default_factory=list)
@@ -165,6 +169,8 @@ class Scenario:
     steps: list[Step] = field(default_factory=list)
     started: float = 0.0
     duration_s: float = 0.0
+    left_out: str = ""
+    """Why it was not played, where it was not: the project has nothing that it is about."""
 
 
 @dataclass

@@ -42,3 +42,49 @@ BROKEN_FEATURE = Change(
     edits=(Edit("src/iris/features.py", 'frame["petal_length"] * frame["petal_width"]', 'frame["petal_length"] + frame["petal_width"]'),),
     otherwise=(Edit("tests/unit/test_rehearsal.py", "", "def test_that_fails():\n    raise AssertionError('it must stop the change')\n"),),
 )
+
+PLAIN = Change(
+    message="Say a word in the rehearsal's notes", edits=(Edit("REHEARSAL.md", "", "A change that deploys nothing new.\n"),), otherwise=()
+)
+
+
+def time_limit(minutes: int) -> Change:
+    """Make a change of a job's time limit, small and visible in every plan.
+
+    Args:
+        minutes: The new limit; a story that makes two such changes gives different ones.
+    """
+    return Change(
+        message=f"Let the training run for {minutes} minutes",
+        edits=(Edit("resources/model_training.job.yml", "timeout_seconds: 3600", f"timeout_seconds: {minutes * 60}"),),
+        otherwise=(Edit("REHEARSAL.md", "", f"A limit of {minutes} minutes.\n"),),
+    )
+
+
+LONGER_LIMIT = Change(
+    message="Let the inference run for two hours",
+    edits=(Edit("resources/batch_inference.job.yml", "timeout_seconds: 3600", "timeout_seconds: 7200"),),
+    otherwise=(Edit("REHEARSAL.md", "", "A longer limit.\n"),),
+)
+
+_MODEL = """  registered_models:
+    classifier:
+      catalog_name: ${var.catalog}
+      schema_name: ${resources.schemas.main.name}
+      name: classifier
+      comment: Tells the species of an iris by its measurements. Alias champion is the version in use.
+"""
+
+NO_MODEL = Change(message="The model is registered by hand from now on", edits=(Edit("resources/catalog.yml", _MODEL, ""),), otherwise=())
+
+HOME_FOLDER = Change(
+    message="Deploy to the deployer's own folder",
+    edits=(
+        Edit(
+            "databricks.yml",
+            "root_path: /Workspace${var.folder}/prod",
+            "root_path: /Workspace/Users/${workspace.current_user.userName}/.bundle/${bundle.name}/prod",
+        ),
+    ),
+    otherwise=(),
+)

@@ -35,11 +35,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Push:
-    """A developer pushes a branch, made from `base` where it is not there yet, with a change or as it is."""
+    """Somebody pushes a branch, made from `base` where it is not there yet, with a change or as it is."""
 
     branch: str
     base: str = "main"
     change: Change | None = None
+    who: str = "developer"
 
 
 @dataclass(frozen=True)
@@ -76,7 +77,31 @@ class ReadOutput:
     job: str
 
 
-Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput
+@dataclass(frozen=True)
+class OpenForkPull:
+    """Somebody without rights in the repository opens a pull request from a fork; a person of the team lets its workflows run."""
+
+    branch: str
+    base: str
+    change: Change
+    title: str
+    who: str = "contributor"
+    allowed_by: str = "reviewer"
+
+
+@dataclass(frozen=True)
+class UseIdentityOf:
+    """The environment of a stage gets the client id of another environment, as when somebody copies the wrong one; then a branch is pushed.
+
+    The right client id is put back when the scene is over.
+    """
+
+    stage: str
+    other: str
+    push: Push
+
+
+Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf
 
 
 @dataclass(frozen=True)
@@ -85,15 +110,17 @@ class Gate:
 
     Args:
         environment_of: The stage whose environment asks.
-        answer: `approved` or `rejected`.
+        answer: `approved`, `rejected`, or `left`: nobody answers, the workflow waits when the scene is over.
         who: The reviewer.
         comment: What the reviewer says.
+        drift: Key of a job of the stage that somebody changes in the workspace while the gate waits; empty: nothing changes.
     """
 
     environment_of: str
     answer: str = "approved"
     who: str = "release-manager"
     comment: str = "plan read"
+    drift: str = ""
 
 
 # Expectations ---------------------------------------------------------------------------------------------------------
@@ -200,9 +227,76 @@ class Output:
     keys: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Stopped:
+    """A job of a workflow of this scene failed, and gave out this failure reason (`job` is its key)."""
+
+    file: str
+    job: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A job of a workflow of this scene did not begin, because a reviewer said no at its gate."""
+
+    file: str
+    job: str
+
+
+@dataclass(frozen=True)
+class Superseded:
+    """A job that waited at a gate when the scene began was cancelled by a newer one of the same workflow, which went on."""
+
+    file: str
+    job: str
+
+
+@dataclass(frozen=True)
+class WaitsAtGate:
+    """A workflow of this scene waits at the stage's gate."""
+
+    file: str
+    stage: str
+
+
+@dataclass(frozen=True)
+class GateNotAsked:
+    """The stage's environment did not ask for approval in this scene."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class Untouched:
+    """The stage's jobs in the workspace are what they were when the scene began, ids and settings; none of them ran."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class OneAfterTheOther:
+    """The scenes that go on at the same time started the workflow once each; its deploying jobs ran in order, none at the same time."""
+
+    file: str
+    job: str
+    times: int
+
+
+@dataclass(frozen=True)
+class ReadOnly:
+    """No job of the pull request could write, log in or see a secret: tokens that only read, no OIDC, no request to the workspace."""
+
+
+@dataclass(frozen=True)
+class NoComment:
+    """Nobody commented on the scene's pull request."""
+
+
 Expectation = (
     WorkflowEnds | JobEnds | OneComment | Deployed | NotDeployed | Updated | JobsRan | OwnDeploymentGone | Recorded
-    | ReleaseProposed | GateAsked | Champion | MergeRefused | Output
+    | ReleaseProposed | GateAsked | Champion | MergeRefused | Output | Stopped | Rejected | Superseded | WaitsAtGate
+    | GateNotAsked | Untouched | OneAfterTheOther | ReadOnly | NoComment
 )  # fmt: skip
 
 
@@ -237,8 +331,18 @@ class Scene:
 
 @dataclass(frozen=True)
 class Story:
-    """A scenario: scenes in their order."""
+    """A scenario: scenes in their order.
+
+    Args:
+        name: Its name on the command line.
+        title: What it is about, in one line.
+        scenes: What happens.
+        deployed: Stages that must be deployed when it begins; the rehearsal does that before, once.
+        quick: Deployments run no jobs: what the story shows happens before, and has nothing to do with them.
+    """
 
     name: str
     title: str
     scenes: tuple[Scene, ...] = field(default_factory=tuple)
+    deployed: tuple[str, ...] = ()
+    quick: bool = False

@@ -11,7 +11,8 @@ from bundleflow.records.errors import BundleflowError
 from rehearsal import scenarios
 from rehearsal.rehearse import main
 from rehearsal.rehearse.expectations import _CHECKS, applies
-from rehearsal.rehearse.player import _fits, _together
+from rehearsal.rehearse.acts import fits
+from rehearsal.rehearse.player import _together
 from rehearsal.rehearse.project import take
 from rehearsal.rehearse.result import Check, Rehearsal, Scenario, Step
 from rehearsal.rehearse.terminal import Terminal
@@ -22,7 +23,7 @@ CHANGES = [changes.NEW_FEATURE, changes.LARGER_FOREST, changes.BROKEN_FEATURE]
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.message)
 def test_the_changes_fit_the_template(change: model.Change, iris: Path):
-    assert [edit.path for edit in change.edits if not _fits(iris, edit)] == []
+    assert fits(iris, change)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,104 @@
+"""Brings a stage to where a story begins: branches put back, jobs left out where the story has nothing to do with them, stages deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import yaml
+
+from bundleflow.records.flow import FLOW_FILE
+from rehearsal.actions.driver import git
+from rehearsal.rehearse import githubview
+from rehearsal.rehearse.acts import fits
+from rehearsal.rehearse.player import Player
+from rehearsal.rehearse.result import Scenario, Step
+from rehearsal.rehearse.stage import BRANCHES, OWNER, Stage, commit
+from rehearsal.scenarios import model
+from rehearsal.scenarios.stopped import SET_UP
+
+
+class Director:
+    """Plays stories one after the other on one stage.
+
+    Args:
+        stage: The stage.
+        player: Who plays.
+        tell: Gets one line for each thing that happens.
+    """
+
+    def __init__(self, stage: Stage, player: Player, tell: Callable[[str], None]) -> None:
+        self._stage = stage
+        self._player = player
+        self._tell = tell
+        self._first = git(["-C", str(stage.project.root), "rev-parse", "HEAD"]).strip()
+        self._begun = False
+        self._is_set_up = False
+
+    def play(self, story: model.Story, shown: Callable[[Step], None]) -> list[Scenario]:
+        """Play a story; gives it, and before it the set-up where that was played.
+
+        Args:
+            story: The story.
+            shown: Gets each scene's outcome as soon as it is known.
+        """
+        unfit = self._unfit(story)
+        if unfit:
+            self._tell(f"{story.name} is left out: {unfit}")
+            return [Scenario(story.name, story.title, ok=True, left_out=unfit)]
+        played = []
+        if story.deployed and not self._is_set_up:
+            self._put_back(quick=SET_UP.quick)
+            played.append(self._player.play(SET_UP, shown))
+            self._is_set_up = True
+            if not played[-1].ok:
+                return played
+        if self._begun or story.quick:
+            self._put_back(quick=story.quick)
+        self._begun = True
+        return [*played, self._player.play(story, shown)]
+
+    def _unfit(self, story: model.Story) -> str:
+        """Say why a project cannot play a story; an empty text where it can."""
+        project = self._stage.project
+        for stage in story.deployed:
+            if stage not in project.flow.stages:
+                return f"the flow file has no stage `{stage}`"
+        for scene in story.scenes:
+            change = getattr(scene.action, "change", None) or getattr(getattr(scene.action, "push", None), "change", None)
+            if change and not change.otherwise and not fits(project.root, change):
+                return f"its change (`{change.message}`) is one of the Iris project's and does not fit this one"
+            if scene.needs_job and scene.needs_job not in project.bundle.jobs:
+                return f"the bundle has no job `{scene.needs_job}`"
+        return ""
+
+    def _put_back(self, *, quick: bool) -> None:
+        """Give `main` and `release` the project's first content again, by a new commit on top; no workflow starts."""
+        stage, clone = self._stage, str(self._stage.project.root)
+        repository = stage.project.repository
+        stage.driver.asleep = True
+        try:
+            for base in BRANCHES:
+                for number in githubview.open_pulls(stage.github, repository, base):
+                    stage.github.close_pull(repository, number, OWNER)
+            git(["-C", clone, "fetch", "--quiet", "origin"])
+            git(["-C", clone, "checkout", "--quiet", "-B", "main", "origin/main"])
+            git(["-C", clone, "rm", "-r", "-q", "."])
+            git(["-C", clone, "checkout", "--quiet", self._first, "--", "."])
+            if quick:
+                _leave_jobs_out(stage.project.root / FLOW_FILE)
+            git(["-C", clone, "add", "--all"])
+            if git(["-C", clone, "status", "--porcelain"]):
+                commit(stage.project.root, OWNER, "Where the next story begins")
+            git(["-C", clone, "push", "--quiet", "--force", "origin", "main:main", "main:release"])
+            stage.github.refs_changed(repository, OWNER)
+        finally:
+            stage.driver.asleep = False
+
+
+def _leave_jobs_out(flow: Path) -> None:
+    """Let no stage run jobs: their lists are taken out of the flow file, the rest says what it said."""
+    document = yaml.safe_load(flow.read_text(encoding="utf-8"))
+    for stage in document["stages"].values():
+        stage.pop("run", None)
+    flow.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
