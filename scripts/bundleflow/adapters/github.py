@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 from urllib.parse import quote
 
 from bundleflow.adapters.preload import GITHUB, wait
@@ -60,7 +60,7 @@ class GitHubApi:
     api_url: str = "https://api.github.com"
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> GitHubApi:
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """The repository of this job, by GITHUB_REPOSITORY, GITHUB_TOKEN and GITHUB_API_URL.
 
         Raises:

@@ -11,15 +11,19 @@ from bundleflow.adapters.git import commit_of, tree_of
 from bundleflow.adapters.github import GitHubApi
 from bundleflow.adapters.preload import GITHUB, SDK, preload
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
+from bundleflow.commands.go_ahead import GoAhead, by_hand, verify
 from bundleflow.commands.policy_step import apply_policy
+from bundleflow.commands.smoke_step import smoke
 from bundleflow.commands.steps import StageRuns, planned, planning_identity, run_jobs, validated, warn
 from bundleflow.records.errors import BundleflowError, FailureReason
-from bundleflow.records.evidence import Approval, DeploymentRecord
+from bundleflow.records.evidence import DeploymentRecord
 from bundleflow.records.plan import CanonicalPlan, Plan
-from bundleflow.releases.approved_plan import difference, read_approved_plan
+from bundleflow.releases.approved_plan import ApprovedPlan, difference
 from bundleflow.releases.deployment_record import begin_record, finish_record
 from bundleflow.releases.digest import canonical_plan, digest, hide_secrets
-from bundleflow.releases.gate import verify_gate
+from bundleflow.releases.lock_wait import LIMIT_S, deploy_when_free
+from bundleflow.releases.standing import way_back
+from bundleflow.releases.weaker_gate import weaker_gate_note
 from bundleflow.report.markdown import code, link
 from bundleflow.report.markdown_plan import PlanSection, plan_markdown
 
@@ -38,7 +42,8 @@ class Deployment:
 
     plan: Plan | None = None
     digest: str = ""
-    approval: Approval | None = None
+    go: GoAhead | None = None
+    force_lock: bool = False
     record: int | None = None
     runs: StageRuns = field(default_factory=StageRuns)
 
@@ -48,17 +53,22 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stage_arguments(parser)
     parser.add_argument("--approved-digest", help="deploy only a plan with this digest (BUNDLEFLOW_APPROVED_DIGEST)")
     parser.add_argument("--plan-dir", help="folder with the approved plan (BUNDLEFLOW_PLAN_DIR)")
+    parser.add_argument(
+        "--force-lock", action="store_true", help="take the bundle's lock from whoever holds it (BUNDLEFLOW_FORCE_LOCK=true)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Deploy a stage."""
     job = load_job(args)
-    preload(GITHUB, *([SDK] if job.stage.run else []))
+    preload(GITHUB, *([SDK] if job.stage.run or job.stage.smoke else []))
     approved = args.approved_digest or job.env.get("BUNDLEFLOW_APPROVED_DIGEST") or ""
     plan_dir = Path(args.plan_dir or job.env.get("BUNDLEFLOW_PLAN_DIR") or ".")
     done = Deployment()
+    done.force_lock = by_hand(job, args.force_lock, "BUNDLEFLOW_FORCE_LOCK", "force-lock")
     if job.stage.plan_environment or approved:
-        done.approval = _verify_approval(job, approved)
+        done.go = verify(job, approved, plan_dir)
+        _check_force_is_approved(done.go.plan, done.force_lock)
     configuration = validated(job.runner, job.cli(), strict=False)
     done.plan = planned(job.runner, job.cli(), configuration)
     apply_policy(job, done.plan, deploying=True)
@@ -66,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
     tree = tree_of()
     canonical = canonical_plan(done.plan, target=job.stage.target, tree=tree, identity=identity)
     done.digest = digest(canonical)
-    if approved:
-        done.digest = _compare(done.plan, canonical, approved, plan_dir, identity)
+    if done.go:
+        done.digest = _compare(done.plan, canonical, approved, done.go.plan.plan, identity)
     job.runner.output("digest", done.digest)
     _report_plan(job, done)
     _deploy(job, done, tree)
@@ -84,28 +94,23 @@ def run(args: argparse.Namespace) -> int:
     return 0
 
 
-def _verify_approval(job: JobContext, approved: str) -> Approval:
-    if not approved:
+def _check_force_is_approved(plan: ApprovedPlan, force_lock: bool) -> None:
+    if force_lock and not plan.force_lock:
         raise BundleflowError(
-            f"Stage `{job.stage.name}` has a `plan-environment`: it is deployed only by an approved plan, and no digest was given.",
-            fix="Deploy it by the workflow cd-prod.yml, which plans, waits for approval, and deploys what was approved.",
+            "Taking the lock away (`force-lock`) was not part of what was approved.",
+            fix="Run the whole workflow again with `force-lock` switched on; the plan then says so to who approves.",
             reason=FailureReason.NOT_APPROVED,
         )
-    github = GitHubApi.from_env(job.env)
-    attempt = int(job.env.get("GITHUB_RUN_ATTEMPT") or 1)
-    approval = verify_gate(github, environment=job.stage.environment, run_id=int(job.env.get("GITHUB_RUN_ID") or 0), attempt=attempt)
-    tell(f"approved for {approval.environment} by {approval.approver}")
-    return approval
 
 
-def _compare(plan: Plan, canonical: CanonicalPlan, approved: str, plan_dir: Path, identity: str) -> str:
+def _compare(plan: Plan, canonical: CanonicalPlan, approved: str, shown: CanonicalPlan, identity: str) -> str:
     """The digest that was approved, when this plan has it."""
     # The second form counts where the bundle itself names the deploying identity as owner: then the approved plan shows it as well.
     own = canonical_plan(plan, target=canonical.target, tree=canonical.tree, identity=identity, own_owner=True)
     if approved in (digest(canonical), digest(own)):
         tell(f"the plan is the approved one ({approved[:12]})")
         return approved
-    lines = difference(read_approved_plan(plan_dir).plan, canonical).lines or ("values that are kept out of sight differ",)
+    lines = difference(shown, canonical).lines or ("values that are kept out of sight differ",)
     raise BundleflowError(
         f"The plan is not the one that was approved any more: {lines[0]}" + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""),
         fix="Look at what changed, then run the whole workflow again: it makes a new plan and asks for approval anew.",
@@ -116,8 +121,12 @@ def _compare(plan: Plan, canonical: CanonicalPlan, approved: str, plan_dir: Path
 
 def _report_plan(job: JobContext, done: Deployment) -> None:
     assert done.plan is not None
-    notes = (f"Approved by {code(done.approval.approver)}.",) if done.approval else ()
-    section = PlanSection(f"target {job.stage.target}", done.plan, done.digest, notes)
+    notes = [f"Approved by {code(done.go.approval.approver)}."] if done.go else []
+    if done.go and done.go.approval.weaker:
+        notes.append(f"> [!WARNING]\n> {weaker_gate_note(job.stage.approval.weaker_gate)}")
+    if done.force_lock:
+        notes.append("> [!CAUTION]\n> **The bundle's lock is taken away** from whoever holds it (`force-lock`).")
+    section = PlanSection(f"target {job.stage.target}", done.plan, done.digest, tuple(notes))
     job.runner.summary(plan_markdown(section, hide=hide_secrets, limit=SUMMARY_PLAN_LIMIT))
     tell(f"plan of target {job.stage.target}: {done.plan.summary}; digest {done.digest[:12]}")
 
@@ -136,16 +145,22 @@ def _deploy(job: JobContext, done: Deployment, tree: str) -> None:
         kit_version=__version__,
         bundle=job.bundle,
         run_url=job.runner.run_url,
-        approved_by=done.approval.approver if done.approval else "",
+        approved_by=done.go.approval.approver if done.go else "",
+        weaker_gate=bool(done.go and done.go.approval.weaker),
+        run_id=int(job.env.get("GITHUB_RUN_ID") or 0),
+        resumed_by=done.go.plan.resumed_by if done.go else "",
     )
     github = GitHubApi.from_env(job.env) if job.runner.is_actions else None
     done.record = begin_record(github, record) if github else None
     try:
         with job.runner.group(f"databricks bundle deploy -t {job.stage.target}"), job.runner.no_commands():
-            job.cli().deploy()
+            wait_s = float(job.env.get("BUNDLEFLOW_LOCK_WAIT_S") or LIMIT_S)
+            deploy_when_free(job.cli(), tell=tell, force=done.force_lock, limit_s=wait_s)
         if job.stage.run:
             run_jobs(job, job.cli().summary(), done.runs)
+        smoke(job, job.cli().summary, done.runs)
     except BaseException:
+        _tell_way_back(job, done)
         _finish(job, github, replace(record, job_runs=done.runs.urls()), done, success=False)
         raise
     _finish(job, github, replace(record, job_runs=done.runs.urls()), done, success=True)
@@ -162,6 +177,20 @@ def _finish(job: JobContext, github: GitHubApi | None, record: DeploymentRecord,
     pages = "".join(f"\n- {link(key, url)}" for key, url in record.job_runs)
     state = "✅ Deployed" if success else "❌ Failed"
     job.runner.summary(f"**{state}** {code(record.stage)} from {code(record.sha[:12])}{pages}")
+
+
+def _tell_way_back(job: JobContext, done: Deployment) -> None:
+    """Say that further releases are held, and how to go back; for stages behind an approval."""
+    if done.go is None:
+        return
+    branch = (job.env.get("GITHUB_REF") or "").removeprefix("refs/heads/")
+    text = way_back(done.go.standing, stage=job.stage.name, branch=branch)
+    for line in text.split("\n"):
+        tell(line)
+    job.runner.summary(
+        f"#### Stopped, and how to go back\n\nNothing more was applied. Further releases of this stage are **held** until somebody starts "
+        f"the workflow by hand with `resume`.\n\n{text}"
+    )
 
 
 def _outcome(record: DeploymentRecord, *, success: bool) -> str:

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from bundleflow.adapters.git import commit_of, tree_of
 from bundleflow.adapters.github import GitHubApi
+from bundleflow.adapters.github_release import ReleaseApi
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
+from bundleflow.commands.go_ahead import by_hand, stage_standing
 from bundleflow.commands.policy_step import apply_policy
 from bundleflow.commands.steps import planned, planning_identity
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
@@ -16,6 +18,8 @@ from bundleflow.releases.approved_plan import ApprovedPlan, write_approved_plan
 from bundleflow.releases.checks import check_identity_independent
 from bundleflow.releases.digest import canonical_plan, digest, hide_secrets, masked
 from bundleflow.releases.evidence import find_evidence, kit_repository
+from bundleflow.releases.standing import Standing, check_branch_is_here, check_not_held, held_by, way_back
+from bundleflow.releases.weaker_gate import weaker_gate_note
 from bundleflow.report.markdown import code, escape, link
 from bundleflow.report.markdown_plan import PlanSection, plan_markdown
 
@@ -31,6 +35,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_stage_arguments(parser)
     parser.add_argument("--plan-environment", help="GitHub environment of this job (BUNDLEFLOW_PLAN_ENVIRONMENT)")
     parser.add_argument("--plan-dir", help="folder to write the plan to (BUNDLEFLOW_PLAN_DIR)")
+    parser.add_argument("--resume", action="store_true", help="go on although the last deployment failed (BUNDLEFLOW_RESUME=true)")
+    parser.add_argument(
+        "--force-lock", action="store_true", help="let the deployment take the bundle's lock from its holder (BUNDLEFLOW_FORCE_LOCK=true)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
@@ -38,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     job = load_job(args)
     _check_plan_environment(job, args.plan_environment or job.env.get("BUNDLEFLOW_PLAN_ENVIRONMENT") or "")
     tree = tree_of()
+    force_lock = by_hand(job, args.force_lock, "BUNDLEFLOW_FORCE_LOCK", "force-lock")
+    now, resumed_by = _check_turn(job, resume=by_hand(job, args.resume, "BUNDLEFLOW_RESUME", "resume"))
     evidence = _evidence(job, tree)
     cli = job.cli(restricted=True)
     with job.runner.group("databricks bundle summary"), job.runner.no_commands():
@@ -54,20 +64,55 @@ def run(args: argparse.Namespace) -> int:
             f"Evidence: stage {code(evidence.stage)} was deployed from the same content by "
             f"{link(f'run {evidence.run_id}', evidence.run_url)} ({escape(evidence.job_name)})."
         )
+    notes += _notes(job, resumed_by, force_lock)
     text = plan_markdown(
         PlanSection(f"target {job.stage.target}, to be approved", plan, fingerprint, tuple(notes)), hide=hide_secrets, limit=SUMMARY_LIMIT
     )
     folder = Path(args.plan_dir or job.env.get("BUNDLEFLOW_PLAN_DIR") or "bundleflow-plan")
-    write_approved_plan(folder, ApprovedPlan(job.stage.name, fingerprint, identity, commit_of(), masked(canonical)))
+    approved = ApprovedPlan(job.stage.name, fingerprint, identity, commit_of(), masked(canonical), now.newest_id, resumed_by, force_lock)
+    write_approved_plan(folder, approved)
     (folder / "plan.md").write_text(text + "\n", encoding="utf-8")
     job.runner.summary(text)
     job.runner.output("digest", fingerprint)
     tell(f"plan of target {job.stage.target}: {plan.summary}; digest {fingerprint}")
     if args.json:
         print_json(
-            {"stage": job.stage.name, "target": job.stage.target, "digest": fingerprint, "plan": str(plan.summary), "evidence": evidence}
+            {
+                "stage": job.stage.name,
+                "target": job.stage.target,
+                "digest": fingerprint,
+                "plan": str(plan.summary),
+                "evidence": evidence,
+                "resumed_by": resumed_by,
+                "force_lock": force_lock,
+            }
         )
     return 0
+
+
+def _check_turn(job: JobContext, *, resume: bool) -> tuple[Standing, str]:
+    """Where the stage stands, and who said go after a failure; refuses a release that is held or not the newest."""
+    github = ReleaseApi.from_env(job.env)
+    reference = job.env.get("GITHUB_REF") or ""
+    check_branch_is_here(github, reference, commit_of())
+    now = stage_standing(job, github)
+    if not resume:
+        back = way_back(now, stage=job.stage.name, branch=reference.removeprefix("refs/heads/"))
+        check_not_held(github, now, stage=job.stage.name, way_back=back)
+        return now, ""
+    return now, (job.env.get("GITHUB_TRIGGERING_ACTOR") or job.env.get("GITHUB_ACTOR") or "somebody") if held_by(github, now) else ""
+
+
+def _notes(job: JobContext, resumed_by: str, force_lock: bool) -> list[str]:
+    """What who approves must know beyond the plan, as Markdown."""
+    notes = []
+    if resumed_by:
+        notes.append(f"> [!WARNING]\n> The last deployment of this stage failed; {code(resumed_by)} said that releases may go on.")
+    if force_lock:
+        notes.append("> [!CAUTION]\n> **The deployment takes the bundle's lock away** from whoever holds it (`force-lock`).")
+    if job.stage.approval.weaker_gate:
+        notes.append(f"> [!WARNING]\n> {weaker_gate_note(job.stage.approval.weaker_gate)}")
+    return notes
 
 
 def _check_plan_environment(job: JobContext, given: str) -> None:

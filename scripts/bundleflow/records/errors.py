@@ -28,6 +28,7 @@ class FailureReason(StrEnum):
     FLOW_MISMATCH = "flow-mismatch"
     NOT_ISOLATED = "not-isolated"
     SUPERSEDED = "superseded"
+    HELD = "held"
     NOT_APPROVED = "not-approved"
     NO_EVIDENCE = "no-evidence"
     LOCKED = "locked"
@@ -73,3 +74,7 @@ class BundleflowError(Exception):
         self.reason = reason
         self.exit_code = exit_code
         self.details = details
+
+
+class LoginError(BundleflowError):
+    """The workspace did not let this job in at all (not: it lacks a right). Who reports it can add what the job presented."""

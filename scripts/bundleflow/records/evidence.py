@@ -35,11 +35,15 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Approval:
-    """A person's approval of this workflow run at the gate of an environment; GitHub does not say when."""
+    """A person's approval of this workflow run at the gate of an environment; GitHub does not say when.
+
+    `weaker`: it was given to the release's pull request under the branch's rules, before the plan was made.
+    """
 
     environment: str
     approver: str
     comment: str = ""
+    weaker: bool = False
 
 
 @dataclass(frozen=True)
@@ -59,6 +63,9 @@ class DeploymentRecord:
         run_url: The workflow run.
         job_runs: Pages of the job runs that followed, by job key.
         approved_by: Who approved it; empty where there is no gate.
+        weaker_gate: Whether that was by the rules of the branch instead of required reviewers.
+        run_id: GitHub's id of the workflow run.
+        resumed_by: Who said that releases may go on after one that failed; empty when none had.
     """
 
     stage: str
@@ -73,6 +80,9 @@ class DeploymentRecord:
     run_url: str = ""
     job_runs: tuple[tuple[str, str], ...] = ()
     approved_by: str = ""
+    weaker_gate: bool = False
+    run_id: int = 0
+    resumed_by: str = ""
 
     def payload(self) -> dict[str, Any]:
         """The record as the payload of GitHub's deployment."""

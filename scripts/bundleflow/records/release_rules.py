@@ -55,7 +55,7 @@ class SmokeCheck:
     task: str = ""
     request: Mapping[str, Any] = field(default_factory=dict)
     warehouse: str = ""
-    expect: Expectation = Expectation()
+    expect: Expectation = field(default_factory=Expectation)
 
     def __str__(self) -> str:
         shown = self.subject if len(self.subject) <= 80 else self.subject[:79] + "…"

@@ -25,6 +25,9 @@ class ApprovedPlan:
         identity: User name of the identity that planned.
         commit: Commit that was planned.
         plan: The canonical plan, masked.
+        last_deployment: GitHub's id of the stage's newest deployment when it was planned; 0 for none.
+        resumed_by: Who said that releases may go on after one that failed; empty when none had.
+        force_lock: Whether the deployment takes the bundle's lock away from whoever holds it.
     """
 
     stage: str
@@ -32,6 +35,9 @@ class ApprovedPlan:
     identity: str
     commit: str
     plan: CanonicalPlan
+    last_deployment: int = 0
+    resumed_by: str = ""
+    force_lock: bool = False
 
 
 def write_approved_plan(folder: Path, approved: ApprovedPlan) -> Path:
@@ -58,7 +64,9 @@ def read_approved_plan(folder: Path) -> ApprovedPlan:
             CanonicalEntry(entry["key"], entry["action"], tuple(CanonicalChange(**change) for change in entry["changes"]))
             for entry in data["plan"].pop("entries")
         )
-        return ApprovedPlan(data["stage"], data["digest"], data["identity"], data["commit"], CanonicalPlan(**data["plan"], entries=entries))
+        plan = CanonicalPlan(**data.pop("plan"), entries=entries)
+        del data["format"]
+        return ApprovedPlan(plan=plan, **data)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise BundleflowError(
             f"The approved plan {path} cannot be read: {error}.",

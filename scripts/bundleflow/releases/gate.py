@@ -2,58 +2,129 @@
 
 from __future__ import annotations
 
-from bundleflow.adapters.github import GitHubApi, GitHubError
-from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from dataclasses import dataclass
+
+from bundleflow.adapters.github import GitHubError
+from bundleflow.adapters.github_release import ReleaseApi
 from bundleflow.records.evidence import Approval
+from bundleflow.records.release_rules import ApprovalRule
+from bundleflow.releases.evidence import DEPLOYING_JOB
+from bundleflow.releases.independence import people_behind
+from bundleflow.releases.refusal import refused
+from bundleflow.releases.weaker_gate import verify_weaker_gate
 
 
-def verify_gate(github: GitHubApi, *, environment: str, run_id: int, attempt: int) -> Approval:
-    """Verify that this attempt of this run was approved.
+@dataclass(frozen=True)
+class GatedRun:
+    """The run that wants to deploy.
 
     Args:
-        github: The repository.
         environment: Environment of the deploying job.
         run_id: GitHub's id of this workflow run.
         attempt: Number of this attempt, from 1.
+        sha: Commit that is to be deployed.
+        branch: Branch that it stands on.
+        workflow: File name of the caller's workflow, such as `cd-prod.yml`.
+    """
+
+    environment: str
+    run_id: int
+    attempt: int
+    sha: str
+    branch: str
+    workflow: str
+
+
+def verify_gate(github: ReleaseApi, run: GatedRun, rule: ApprovalRule) -> Approval:
+    """Verify that this attempt of this run was approved, by somebody who may.
+
+    Args:
+        github: The repository.
+        run: The run.
+        rule: What the flow file asks.
 
     Returns:
-        The newest approval.
+        The newest approval that counts.
 
     Raises:
-        BundleflowError: `not-approved`: the environment has no required reviewers, nobody approved, somebody rejected, or the run is
-            at another attempt.
+        BundleflowError: `not-approved`: the environment has no required reviewers (and the flow file allows no weaker gate), lets any
+            branch deploy, nobody approved this attempt, somebody rejected it, or who approved is behind the release.
     """
+    reviewers = _reviewers(github, run.environment)
+    current = github.workflow_run(run.run_id).attempt
+    if current != run.attempt:
+        raise refused(
+            f"This is attempt {run.attempt} of the run, and GitHub is at attempt {current}.", "Let the newer attempt do the deployment."
+        )
+    _check_branch(github, run)
+    if not reviewers and rule.weaker_gate:
+        return verify_weaker_gate(github, run.environment, branch=run.branch, sha=run.sha, why=rule.weaker_gate)
+    if not reviewers:
+        raise refused(
+            f"Environment `{run.environment}` has no required reviewers: its gate holds nobody back.",
+            f"Add required reviewers to the environment `{run.environment}` (Settings, Environments, {run.environment}, Required "
+            "reviewers). Where GitHub does not offer them, say so in the flow file: `approval: {weaker-gate: ...}`.",
+        )
+    approvals = _approvals(github, run)
+    if not rule.independent:
+        return approvals[-1]
+    involved = people_behind(github, environment=run.environment, run_id=run.run_id, sha=run.sha, branch=run.branch, workflow=run.workflow)
+    free = [each for each in approvals if each.approver.lower() not in involved]
+    if not free:
+        who = approvals[-1].approver
+        raise refused(
+            f"`{who}` approved, and {involved[who.lower()]}; stage approval is to be independent.",
+            "Start a new run and have a required reviewer approve it who neither wrote a commit since the last release nor merged it.",
+        )
+    return free[-1]
+
+
+def _reviewers(github: ReleaseApi, environment: str) -> tuple[str, ...]:
     try:
-        gate = github.gate(environment)
+        return github.gate(environment).reviewers
     except GitHubError as error:
         if error.status != 404:
             raise
-        raise _refused(
+        raise refused(
             f"There is no environment `{environment}`, so nothing holds a deployment back.",
             f"Make the environment `{environment}` with required reviewers (Settings, Environments).",
         ) from error
-    if not gate.reviewers:
-        raise _refused(
-            f"Environment `{environment}` has no required reviewers: its gate holds nobody back.",
-            f"Add required reviewers to the environment `{environment}` (Settings, Environments, {environment}, Required reviewers).",
+
+
+def _check_branch(github: ReleaseApi, run: GatedRun) -> None:
+    """Whoever may push a branch could otherwise deploy it with this environment's identity."""
+    patterns = github.branch_patterns(run.environment)
+    if patterns is None or any(not pattern.strip("*/") for pattern in patterns):
+        raise refused(
+            f"Environment `{run.environment}` lets any branch deploy.",
+            f"Limit it to the branch that is released from (Settings, Environments, {run.environment}, Deployment branches and tags).",
         )
-    current = github.workflow_run(run_id).attempt
-    if current != attempt:
-        raise _refused(
-            f"This is attempt {attempt} of the run, and GitHub is at attempt {current}.", "Let the newer attempt do the deployment."
-        )
-    reviews = [review for review in github.reviews(run_id) if environment in review.environments]
-    if any(review.state == "rejected" for review in reviews) and not any(review.state == "approved" for review in reviews):
+
+
+def _approvals(github: ReleaseApi, run: GatedRun) -> list[Approval]:
+    """The approvals by people, of this attempt.
+
+    GitHub names no attempt in them. Each attempt that came through the gate took one, so there must be as many as such attempts:
+    one less, and an administrator let one of them through.
+    """
+    reviews = [review for review in github.reviews(run.run_id) if run.environment in review.environments]
+    given = [review for review in reviews if review.state == "approved" and not review.user_is_bot and review.user]
+    if not given and any(review.state == "rejected" for review in reviews):
         who = next(review.user for review in reviews if review.state == "rejected")
-        raise _refused(f"`{who}` rejected the deployment to `{environment}`.", "Start a new run when the objection is met.")
-    approved = [review for review in reviews if review.state == "approved" and not review.user_is_bot and review.user]
-    if not approved:
-        raise _refused(
-            f"Nobody approved this run for `{environment}` (an administrator may have bypassed the gate).",
-            "Have a required reviewer approve the run; do not let administrators bypass the rules of this environment.",
+        raise refused(f"`{who}` rejected the deployment to `{run.environment}`.", "Start a new run when the objection is met.")
+    fix = "Have a required reviewer approve the run; do not let administrators bypass the rules of this environment."
+    if not given:
+        raise refused(f"Nobody approved this run for `{run.environment}` (an administrator may have bypassed the gate).", fix)
+    jobs = github.jobs_of_all_attempts(run.run_id) if run.attempt > 1 else ()
+    before = {job.attempt for job in jobs if _is_deploying(job.name) and job.on_runner and job.attempt < run.attempt}
+    if len(given) <= len(before):
+        raise refused(
+            f"Attempt {run.attempt} of this run was approved by nobody: attempts of it passed the gate of `{run.environment}` "
+            f"{len(before) + 1} times, and people approved {len(given)} time{'s' if len(given) != 1 else ''}.",
+            f"Start a new run. {fix}",
         )
-    return Approval(environment, approved[-1].user, approved[-1].comment)
+    return [Approval(run.environment, review.user, review.comment) for review in given[len(before) :]]
 
 
-def _refused(cause: str, fix: str) -> BundleflowError:
-    return BundleflowError(cause, fix=fix, reason=FailureReason.NOT_APPROVED, exit_code=ExitCode.FAILED)
+def _is_deploying(name: str) -> bool:
+    return name.rpartition("/")[2].strip() == DEPLOYING_JOB

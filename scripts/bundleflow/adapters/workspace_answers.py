@@ -1,0 +1,58 @@
+"""What a deployed endpoint or warehouse answers, by the official SDK: for smoke checks."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote
+
+from bundleflow.adapters.workspace import Workspace
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+
+STATEMENT_LIMIT_S = 300.0
+POLL_S = 2.0
+
+
+class AnsweringWorkspace(Workspace):
+    """The workspace as far as smoke checks ask it."""
+
+    def ask_endpoint(self, name: str, request: Mapping[str, Any]) -> Any:
+        """Send a request to a serving endpoint and give its answer, parsed from JSON.
+
+        Raises:
+            BundleflowError: It did not answer, or answered with an error.
+        """
+        with self._asking(f"ask the endpoint `{name}`"):
+            path = f"/serving-endpoints/{quote(name, safe='')}/invocations"
+            headers = {"Accept": "application/json", "Content-Type": "application/json"}
+            return self._client.api_client.do("POST", path, body=dict(request), headers=headers)
+
+    def ask_warehouse(self, warehouse: str, statement: str) -> Any:
+        """Run a statement on a warehouse and give the first value of its first row; None when it has none.
+
+        Raises:
+            BundleflowError: The statement failed, or did not end within `STATEMENT_LIMIT_S`.
+        """
+        from databricks.sdk.service.sql import StatementState
+
+        with self._asking(f"run a statement on warehouse `{warehouse}`"):
+            answer = self._client.statement_execution.execute_statement(statement, warehouse, wait_timeout="30s", row_limit=1)
+            end = time.monotonic() + STATEMENT_LIMIT_S
+            while answer.status and answer.status.state in (StatementState.PENDING, StatementState.RUNNING):
+                if time.monotonic() > end:
+                    self._client.statement_execution.cancel_execution(answer.statement_id or "")
+                    break
+                time.sleep(POLL_S)
+                answer = self._client.statement_execution.get_statement(answer.statement_id or "")
+        if answer.status is None or answer.status.state is not StatementState.SUCCEEDED:
+            state = answer.status.state.value if answer.status and answer.status.state else "unknown"
+            message = answer.status.error.message if answer.status and answer.status.error else ""
+            raise BundleflowError(
+                f"The statement ended with {state}{f': {message}' if message else ''}.",
+                fix="Run the statement by hand on that warehouse.",
+                reason=FailureReason.SMOKE_FAILED,
+                exit_code=ExitCode.FAILED,
+            )
+        rows = (answer.result.data_array if answer.result else None) or [[]]
+        return rows[0][0] if rows[0] else None
