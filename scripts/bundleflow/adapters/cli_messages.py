@@ -6,7 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason, LoginError
 
 _HEAD = re.compile(r"(Error|Warning|Recommendation): (.*)")
 _PLACE = re.compile(r" {2}in (.+?):(\d+):(\d+)$")
@@ -68,6 +68,7 @@ class _Known:
     reason: FailureReason
     fix: str
     exit_code: ExitCode = ExitCode.FAILED
+    login: bool = False
 
 
 _KNOWN = (
@@ -90,16 +91,18 @@ _KNOWN = (
         "or build it before the plan.",
     ),
     _Known(
-        r"403 Forbidden|PERMISSION_DENIED|\b403\b.*(?:denied|forbidden)",
-        FailureReason.AUTH_FAILED,
-        "Give the identity of this environment the missing right; the message above names the call that was refused.",
-    ),
-    _Known(
         r"cannot configure default credentials|401 Unauthorized|UNAUTHENTICATED|invalid_client|invalid_grant|"
-        r"cannot get access token|default auth:|oidc: |OIDC token|more than one authorization method|Invalid (?:access )?token",
+        r"cannot get access token|default auth:|oidc(?: auth)?: |OIDC token|federation policy|more than one authorization method|"
+        r"Invalid (?:access )?token",
         FailureReason.AUTH_FAILED,
         "Check DATABRICKS_HOST and DATABRICKS_CLIENT_ID of the GitHub environment, `id-token: write` of the job, and the federation "
         "policy of the service principal (issuer, audience, subject).",
+        login=True,
+    ),
+    _Known(
+        r"403 Forbidden|PERMISSION_DENIED|\b403\b.*(?:denied|forbidden)",
+        FailureReason.AUTH_FAILED,
+        "Give the identity of this environment the missing right; the message above names the call that was refused.",
     ),
     _Known(
         r"connection refused|no such host|i/o timeout|context deadline exceeded|TLS handshake|network is unreachable|"
@@ -124,7 +127,8 @@ def explain_failure(argv: Sequence[str], stderr: str, otherwise: FailureReason) 
     place = f"{first.file}:{first.line}:{first.column}: " if first and first.file else ""
     message = f"{place}{first.message}" if first else (stderr.strip().splitlines() or ["it printed no message"])[-1]
     known = next((each for each in _KNOWN if re.search(each.pattern, stderr)), None)
-    return BundleflowError(
+    kind = LoginError if known and known.login else BundleflowError
+    return kind(
         f"`databricks {' '.join(argv[:2])}` failed: {message}",
         fix=known.fix if known else _FIXES.get(otherwise, "Read the message of the Databricks CLI above."),
         reason=known.reason if known else otherwise,
