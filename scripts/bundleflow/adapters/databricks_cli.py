@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -128,6 +129,18 @@ class DatabricksCli:
         """
         argv = ["bundle", "destroy", "--auto-approve", *(["--force-lock"] if force_lock else [])]
         return self._checked(argv, CHANGE_TIMEOUT_S, FailureReason.DEPLOY_FAILED, grace_s=CHANGE_GRACE_S)
+
+    def forget(self) -> None:
+        """Forget what earlier calls kept of a deployment of this target in the bundle's folder; the workspace has the state itself.
+
+        The CLI keeps one copy for each target, and takes it for the state of a deployment under another suffix too.
+        """
+        kept = self.folder / ".databricks" / "bundle" / (self.target or "default")
+        for path in kept.iterdir() if kept.is_dir() else ():
+            if path.is_dir():
+                shutil.rmtree(path)
+            elif path.name != "variable-overrides.json":
+                path.unlink()
 
     def environment(self) -> dict[str, str]:
         """The environment of a call: empty variables gone, the way to log in chosen, the bundle's variables added."""

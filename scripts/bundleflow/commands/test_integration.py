@@ -40,6 +40,7 @@ def run(args: argparse.Namespace) -> int:
         _destroy(job, cli)
         return 0
     preload(SDK)
+    cli.forget()
     configuration = check_isolation(cli, suffix)
     plan = planned(job.runner, cli, configuration)
     tell(f"plan of target {job.stage.target} with suffix {suffix}: {plan.summary}")
