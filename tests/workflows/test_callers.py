@@ -41,7 +41,7 @@ def _interface(name: str, job: dict[str, Any], call: dict[str, Any]) -> Iterator
     types = {"string": str, "boolean": bool, "number": (int, float)}
     for each, value in job.get("with", {}).items():
         kind = call["inputs"].get(each, {}).get("type", "string")
-        if not isinstance(value, types[kind]):
+        if not isinstance(value, types[kind]) and not str(value).startswith("${{ inputs."):
             yield f"job {name} gives input {each} as {type(value).__name__}, not {kind}"
 
 
@@ -80,6 +80,7 @@ jobs:
       contents: read
       deployments: write
       id-token: write
+      pull-requests: read
     uses: {KIT}/.github/workflows/cd-prod.yml@{SHA} # v0.1.0
     with:
       stage: prod

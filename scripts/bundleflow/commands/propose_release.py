@@ -5,12 +5,13 @@ from __future__ import annotations
 import argparse
 import os
 
+from bundleflow.adapters.git import commit_of
 from bundleflow.adapters.github import GitHubApi
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import flow_path, print_json, tell
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.flow import FLOW_FILE, load_flow
-from bundleflow.releases.release_pull_request import propose_release
+from bundleflow.releases.release_pull_request import CLICK, Deployed, propose_release
 from bundleflow.report.markdown import code, link
 
 EXAMPLES = """example, after the deploying job of staging:
@@ -37,12 +38,13 @@ def run(args: argparse.Namespace) -> int:
             reason=FailureReason.FLOW_MISMATCH,
             exit_code=ExitCode.USAGE,
         )
-    proposal = propose_release(
-        GitHubApi.from_env(), head=args.head or _branch(), base=stage.then_propose, stage=stage.name, run_url=runner.run_url
-    )
+    weaker = next((each.approval.weaker_gate for each in flow.stages.values() if each.requires == stage.name), "")
+    deployed = Deployed(stage.name, commit_of(), runner.run_url, os.environ.get("BUNDLEFLOW_DEPLOYED_DIGEST") or "", weaker)
+    proposal = propose_release(GitHubApi.from_env(), head=args.head or _branch(), base=stage.then_propose, deployed=deployed)
     where = link(f"#{proposal.number}", proposal.url) if proposal.number else "none"
     runner.summary(
         f"### Release pull request: {proposal.action} ({where})\n\nFrom {code(args.head or _branch())} to {code(stage.then_propose)}."
+        + (f"\n\n{CLICK}" if proposal.checks_wait else "")
     )
     runner.output("pull-request", str(proposal.number or ""))
     runner.output("pull-request-url", proposal.url)

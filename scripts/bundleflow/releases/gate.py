@@ -57,15 +57,16 @@ def verify_gate(github: ReleaseApi, run: GatedRun, rule: ApprovalRule) -> Approv
             f"This is attempt {run.attempt} of the run, and GitHub is at attempt {current}.", "Let the newer attempt do the deployment."
         )
     _check_branch(github, run)
-    if not reviewers and rule.weaker_gate:
-        return verify_weaker_gate(github, run.environment, branch=run.branch, sha=run.sha, why=rule.weaker_gate)
-    if not reviewers:
+    if not reviewers and not rule.weaker_gate:
         raise refused(
             f"Environment `{run.environment}` has no required reviewers: its gate holds nobody back.",
             f"Add required reviewers to the environment `{run.environment}` (Settings, Environments, {run.environment}, Required "
             "reviewers). Where GitHub does not offer them, say so in the flow file: `approval: {weaker-gate: ...}`.",
         )
-    approvals = _approvals(github, run)
+    if reviewers:
+        approvals = _approvals(github, run)
+    else:
+        approvals = [verify_weaker_gate(github, run.environment, branch=run.branch, sha=run.sha, why=rule.weaker_gate)]
     if not rule.independent:
         return approvals[-1]
     involved = people_behind(github, environment=run.environment, run_id=run.run_id, sha=run.sha, branch=run.branch, workflow=run.workflow)

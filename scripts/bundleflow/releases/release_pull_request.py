@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from bundleflow.adapters.github import GitHubApi, GitHubError
+from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi, GitHubError
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.github import Comparison, PullRequest
+from bundleflow.releases.weaker_gate import weaker_gate_note
 from bundleflow.report.markdown import COMMENT_LIMIT, code, fit
 
 MARKER = "<!-- bundleflow:release -->"
@@ -16,22 +17,47 @@ MARKER = "<!-- bundleflow:release -->"
 
 @dataclass(frozen=True)
 class Proposal:
-    """What became of the release pull request."""
+    """What became of the release pull request; `checks_wait`: a bot opened it, so its checks wait for a person's click."""
 
     action: Literal["opened", "updated", "closed", "nothing"]
     number: int = 0
     url: str = ""
+    checks_wait: bool = False
 
 
-def propose_release(github: GitHubApi, *, head: str, base: str, stage: str, run_url: str) -> Proposal:
+@dataclass(frozen=True)
+class Deployed:
+    """What the stage before was deployed from.
+
+    Args:
+        stage: Its name.
+        sha: The commit.
+        run_url: Workflow run that deployed it: the evidence, while `sha` is what is released.
+        digest: Digest of the plan that was applied; empty where it is not known.
+        weaker_gate: In words, why the next stage has no required reviewers, so that approving the pull request is the gate; else empty.
+    """
+
+    stage: str
+    sha: str
+    run_url: str
+    digest: str = ""
+    weaker_gate: str = ""
+
+
+CLICK = (
+    "A workflow opened this pull request, so its own checks wait for a person: open **Checks** (or the box above the merge button) and "
+    "click **Approve workflows to run**. The required check, the stage's deployment, ran on the push and does not wait."
+)
+
+
+def propose_release(github: GitHubApi, *, head: str, base: str, deployed: Deployed) -> Proposal:
     """Open or update the pull request from `head` to `base`.
 
     Args:
         github: The repository.
         head: Branch that was deployed, usually `main`.
         base: Branch that is released from, usually `release`.
-        stage: Stage that was deployed, for the text.
-        run_url: Workflow run that deployed it.
+        deployed: What the stage before was deployed from.
 
     Raises:
         BundleflowError: A branch is missing, or GitHub does not let Actions open pull requests.
@@ -43,11 +69,12 @@ def propose_release(github: GitHubApi, *, head: str, base: str, stage: str, run_
             return Proposal("nothing")
         github.update_pull_request(existing.number, close=True)
         return Proposal("closed", existing.number, existing.url)
-    title, body = f"Release {head} to {base}", _body(comparison, stage, run_url, head, base)
+    by_bot = existing is None or existing.author == ACTIONS_BOT
+    title, body = f"Release {head} to {base}", _body(comparison, deployed, head, base, by_bot=by_bot)
     if existing is None:
         try:
             created = github.create_pull_request(head, base, title, body)
-            return Proposal("opened", created.number, created.url)
+            return Proposal("opened", created.number, created.url, checks_wait=created.author == ACTIONS_BOT)
         except GitHubError as error:
             # Somebody may have opened it meanwhile: then that one is the release pull request.
             existing = github.open_pull_request(head, base) if error.status == 422 else None
@@ -60,11 +87,9 @@ def _update(github: GitHubApi, existing: PullRequest, title: str, body: str) -> 
     own = MARKER in existing.body
     if (existing.title, existing.body) != (title, body):
         # A title that a person gave stays; so does the text of a pull request that a person wrote.
-        if own:
-            github.update_pull_request(existing.number, body=body)
-        else:
-            github.update_pull_request(existing.number, body=f"{existing.body}\n\n{body}"[:COMMENT_LIMIT])
-    return Proposal("updated", existing.number, existing.url)
+        kept = existing.body.partition(MARKER)[0].rstrip() if own else existing.body
+        github.update_pull_request(existing.number, body=f"{kept}\n\n{body}"[:COMMENT_LIMIT] if kept else body)
+    return Proposal("updated", existing.number, existing.url, checks_wait=existing.author == ACTIONS_BOT)
 
 
 def _compare(github: GitHubApi, base: str, head: str) -> Comparison:
@@ -93,17 +118,30 @@ def _cannot_open(error: GitHubError) -> BundleflowError:
     return BundleflowError(error.cause, fix=fix, reason=error.reason, exit_code=error.exit_code, details=error.details)
 
 
-def _body(comparison: Comparison, stage: str, run_url: str, head: str, base: str) -> str:
-    where = f" ([run]({run_url}))" if run_url.startswith(("https://", "http://")) else ""
+def _body(comparison: Comparison, deployed: Deployed, head: str, base: str, *, by_bot: bool) -> str:
+    url = deployed.run_url
+    where = f" ([run]({url}))" if url.startswith(("https://", "http://")) else ""
+    plan = f", by the plan with digest {code(deployed.digest)}" if deployed.digest else ""
     count = comparison.ahead_by
-    head_text = (
-        f"{MARKER}\nThis brings {count} commit{'s' if count != 1 else ''} from {code(head)} to {code(base)}. "
-        f"Stage {code(stage)} was deployed from it{where}.\n\n"
+    parts = [
+        f"{MARKER}\nThis brings {count} commit{'s' if count != 1 else ''} from {code(head)} to {code(base)}.",
+        f"**Evidence:** stage {code(deployed.stage)} was deployed from {code(deployed.sha[:12])}{where}{plan}.",
+    ]
+    if comparison.commits and comparison.commits[-1][0] != deployed.sha:
+        newest = code(comparison.commits[-1][0][:12])
+        parts.append(f"> [!WARNING]\n> {newest} is newer and still waits for its own deployment to {code(deployed.stage)}.")
+    parts.append(
+        "**Plan:** made after the merge by the identity that only reads, shown in that run with its digest, and approved there.\n\n"
         "Merge it with a **merge commit**: production is deployed only from content that the stage before has been deployed from, and it "
-        "waits for approval of its own plan.\n\n#### Commits, newest first"
+        "waits for approval of its own plan."
     )
+    if deployed.weaker_gate:
+        parts.append(f"> [!CAUTION]\n> {weaker_gate_note(deployed.weaker_gate)}")
+    if by_bot:
+        parts.append(CLICK)
+    parts.append("#### Commits, newest first")
     lines = [f"- {code(sha[:10])} {code(message, 120)}" for sha, message in reversed(comparison.commits)]
-    return fit(head_text, _bunches(lines), "", limit=COMMENT_LIMIT - 200, left_out="_… and older commits._")
+    return fit("\n\n".join(parts), _bunches(lines), "", limit=COMMENT_LIMIT - 200, left_out="_… and older commits._")
 
 
 def _bunches(lines: Sequence[str], size: int = 50) -> list[str]:

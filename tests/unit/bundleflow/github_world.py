@@ -6,7 +6,7 @@ import os
 import subprocess
 from pathlib import Path
 
-from bundleflow.adapters.github import GitHubApi
+from bundleflow.adapters.github_release import ReleaseApi
 from rehearsal.github.model_actions import Job, ReferencedWorkflow, Run
 from rehearsal.github.server import Server
 from rehearsal.github.world import GitHub
@@ -25,7 +25,7 @@ class World:
         self.server.start()
         self.work = folder / "work"
         for login in ("developer", "reviewer", "release-manager"):
-            self.github.add_user(login)
+            self.github.add_user(login, email=f"{login}@example.com")
         self.github.create_repository(REPOSITORY, admin="release-manager")
         for login in ("developer", "reviewer"):
             self.github.grant(REPOSITORY, login, "write")
@@ -85,11 +85,11 @@ class World:
     def job(self, run: Run, name: str = "cd-prod / deploy", environment: str = "") -> Job:
         return self.github.add_job(run.id, name, environment=environment)
 
-    def api(self, permissions: dict[str, str] | None = None, run: Run | None = None) -> GitHubApi:
+    def api(self, permissions: dict[str, str] | None = None, run: Run | None = None) -> ReleaseApi:
         """The kit's client with a job's own token."""
         run = run or self.start_run("cd-test.yml")
         job = self.github.add_job(run.id, "job")
         self.github.start_job(job.id)
-        return GitHubApi(
+        return ReleaseApi(
             REPOSITORY, self.github.job_credentials(job.id, ALL if permissions is None else permissions).github_token, self.server.url
         )

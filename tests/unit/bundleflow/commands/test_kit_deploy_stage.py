@@ -11,7 +11,7 @@ from github_world import REPOSITORY
 from project import Project
 
 from bundleflow.adapters.workspace import Workspace
-from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.records.run import RunPage, RunRecord, TaskRecord
 from bundleflow.releases.deployment_record import TASK
 from rehearsal.github.model_actions import Run
 
@@ -55,7 +55,9 @@ def runs(project: Project, monkeypatch: pytest.MonkeyPatch, result: str) -> list
 
     monkeypatch.setattr(Workspace, "run_now", run_now)
     record = RunRecord(7, 42, "train", "model_training", "http://127.0.0.1/7", "TERMINATED", result, tasks=(task,))
-    monkeypatch.setattr(Workspace, "run", lambda *_: record)
+    monkeypatch.setattr(Workspace, "connect", lambda _: None)
+    monkeypatch.setattr(Workspace, "run_page", lambda *_: RunPage(record))
+    monkeypatch.setenv("BUNDLEFLOW_POLL_SECONDS", "0.01")
     monkeypatch.setattr(Workspace, "task_output", lambda _, task: task)
     return started
 
@@ -137,7 +139,7 @@ def release(project: Project, capsys: pytest.CaptureFixture[str]) -> tuple[Run, 
     world = project.world
     world.staged()
     world.push("main:release")
-    world.github.set_environment(REPOSITORY, "production", reviewers=["reviewer"])
+    world.github.set_environment(REPOSITORY, "production", reviewers=["reviewer"], branches=["release"])
     run = world.start_run("cd-prod.yml", "release")
     plan_dir = str(project.folder / "plan")
     project.job("prod", "production", run, BUNDLEFLOW_PLAN_ENVIRONMENT="production-plan", BUNDLEFLOW_PLAN_DIR=plan_dir)
@@ -181,6 +183,7 @@ def test_another_commit_than_the_approved_one_is_not_deployed(project: Project, 
     run, _ = release(project, capsys)
     project.world.github.review_gate(run.id, "production", "reviewer", "approved", "go")
     project.world.commit("slipped in", other="x")
+    project.world.push("main:release")
     assert project.call("deploy-stage") == 1
     assert project.outputs["failure-reason"] == "plan-changed"
     assert "tree of the commit" in project.summary

@@ -11,15 +11,20 @@ from bundleflow.records.evidence import DeploymentRecord
 from bundleflow.releases.comment import marker, sticky_comment
 from bundleflow.releases.deployment_record import TASK, begin_record, finish_record
 from bundleflow.releases.evidence import find_evidence, kit_repository
-from bundleflow.releases.gate import verify_gate
-from bundleflow.releases.release_pull_request import MARKER, Proposal, propose_release
+from bundleflow.releases.release_pull_request import CLICK, MARKER, Deployed, Proposal, propose_release
+from rehearsal.github.model_actions import ReferencedWorkflow
 
 RUN_URL = "https://example.com/run"
 READ = {"contents": "read", "pull-requests": "read"}
 
 
-def propose(world: World) -> Proposal:
-    return propose_release(world.api(), head="main", base="release", stage="staging", run_url=RUN_URL)
+def propose(world: World, **more: str) -> Proposal:
+    deployed = Deployed("staging", more.pop("sha", world.git("rev-parse", "main")), RUN_URL, **more)
+    return propose_release(world.api(), head="main", base="release", deployed=deployed)
+
+
+def body_of(world: World, number: int) -> str:
+    return world.github.repository(REPOSITORY).issues[number].body or ""
 
 
 def open_pulls(world: World) -> int:
@@ -51,6 +56,28 @@ def test_it_is_opened_once_and_then_kept_up_to_date(world: World) -> None:
     assert RUN_URL in body
 
 
+def test_it_says_what_is_evidence_and_what_to_click(world: World) -> None:
+    sha = world.commit("a change")
+    world.push("main")
+    opened = propose(world, digest="d" * 64)
+    assert opened.checks_wait
+    body = body_of(world, opened.number)
+    assert CLICK in body
+    assert f"**Evidence:** stage `staging` was deployed from `{sha[:12]}` ([run]({RUN_URL})), by the plan with digest `{'d' * 64}`" in body
+    assert "still waits" not in body
+    assert "weaker-gate" not in body
+
+
+def test_it_warns_of_commits_that_are_not_deployed_yet_and_of_a_weaker_gate(world: World) -> None:
+    first = world.commit("deployed")
+    newer = world.commit("not yet", other="text")
+    world.push("main")
+    body = body_of(world, propose(world, sha=first, weaker_gate="No reviewers in our plan.").number)
+    assert f"`{newer[:12]}` is newer and still waits" in body
+    assert "**weaker-gate**" in body
+    assert "No reviewers in our plan." in body
+
+
 def test_it_is_closed_when_nothing_is_left_to_release(world: World) -> None:
     world.commit("a change")
     world.push("main")
@@ -70,11 +97,18 @@ def test_what_a_person_wrote_stays(world: World) -> None:
     assert issue.body is not None
     assert issue.body.startswith("Read this first.")
     assert MARKER in issue.body
+    assert CLICK not in issue.body
+    world.commit("more", other="text")
+    world.push("main")
+    propose(world)
+    body = body_of(world, number)
+    assert body.startswith("Read this first.")
+    assert body.count(MARKER) == 1
 
 
 def test_a_missing_release_branch_is_named(world: World) -> None:
     with pytest.raises(BundleflowError) as caught:
-        propose_release(world.api(), head="main", base="production", stage="staging", run_url=RUN_URL)
+        propose_release(world.api(), head="main", base="production", deployed=Deployed("staging", "", RUN_URL))
     assert "`production`" in caught.value.cause
     assert "refs/heads/production" in caught.value.fix
     assert caught.value.exit_code is ExitCode.USAGE
@@ -84,7 +118,7 @@ def test_a_token_that_may_not_open_pull_requests_is_told_what_to_click(world: Wo
     world.commit("a change")
     world.push("main")
     with pytest.raises(BundleflowError) as caught:
-        propose_release(world.api(READ), head="main", base="release", stage="staging", run_url=RUN_URL)
+        propose_release(world.api(READ), head="main", base="release", deployed=Deployed("staging", "", RUN_URL))
     assert "Allow GitHub Actions to create and approve pull requests" in caught.value.fix
     assert caught.value.reason is FailureReason.GITHUB_FAILED
 
@@ -203,6 +237,30 @@ def test_another_tree_has_no_evidence(world: World) -> None:
     assert "No run of `cd-staging.yml`" in caught.value.details
 
 
+def test_staging_that_was_dispatched_is_evidence(world: World) -> None:
+    (world.work / ".github" / "workflows").mkdir(parents=True)
+    world.commit("workflow", **{".github/workflows/cd-staging.yml": "on: {workflow_dispatch: }\njobs: {}\n"})
+    world.push("main")
+    event = world.github.dispatch_workflow(REPOSITORY, "developer", "cd-staging.yml", "main")
+    reference = ReferencedWorkflow(f"{KIT}/.github/workflows/cd-staging.yml@{'a' * 40}", "a" * 40, "refs/heads/main")
+    run = world.github.create_run(event, name="cd-staging", path=".github/workflows/cd-staging.yml", referenced_workflows=[reference])
+    job = world.github.add_job(run.id, "cd-staging / deploy")
+    world.github.start_job(job.id)
+    world.github.finish_job(job.id, "success")
+    assert run.event == "workflow_dispatch"
+    assert find(world).endswith(f"/{run.id}")
+
+
+def test_a_forged_deployment_is_no_evidence(world: World) -> None:
+    sha = world.git("rev-parse", "HEAD")
+    record = DeploymentRecord("staging", "staging", "staging", sha, world.tree(), "d" * 64, "1.13.0", "0.1.0")
+    api = world.api()
+    finish_record(api, begin_record(api, record), success=True, log_url=RUN_URL)
+    with pytest.raises(BundleflowError) as caught:
+        find(world)
+    assert caught.value.reason is FailureReason.NO_EVIDENCE
+
+
 def test_a_run_on_another_branch_is_no_evidence(world: World) -> None:
     world.push("main:other")
     world.staged(branch="other")
@@ -214,67 +272,6 @@ def test_the_kit_is_the_one_that_this_run_calls(world: World) -> None:
     run = world.start_run("cd-prod.yml", kit="acme/kit")
     assert kit_repository(world.api().workflow_run(run.id)) == "acme/kit"
     assert kit_repository(world.api().workflow_run(world.start_run("cd-test.yml").id)) == KIT
-
-
-# The gate
-
-
-def gated(world: World) -> int:
-    world.github.set_environment(REPOSITORY, "production", reviewers=["reviewer"])
-    run = world.start_run("cd-prod.yml")
-    job = world.job(run, environment="production")
-    world.github.request_deployment(job.id)
-    return run.id
-
-
-def verify(world: World, run_id: int, environment: str = "production", attempt: int = 1) -> str:
-    return verify_gate(world.api(), environment=environment, run_id=run_id, attempt=attempt).approver
-
-
-def refusal(world: World, run_id: int, **more: object) -> BundleflowError:
-    with pytest.raises(BundleflowError) as caught:
-        verify(world, run_id, **more)  # type: ignore[arg-type]
-    assert caught.value.reason is FailureReason.NOT_APPROVED
-    return caught.value
-
-
-def test_an_approved_run_passes(world: World) -> None:
-    run_id = gated(world)
-    world.github.review_gate(run_id, "production", "reviewer", "approved", "go")
-    assert verify(world, run_id) == "reviewer"
-
-
-def test_a_run_that_nobody_approved_is_refused(world: World) -> None:
-    assert "Nobody approved" in refusal(world, gated(world)).cause
-
-
-def test_a_gate_that_an_administrator_bypassed_was_approved_by_nobody(world: World) -> None:
-    run_id = gated(world)
-    world.github.bypass_gate(run_id, "production", "release-manager")
-    assert "bypassed" in refusal(world, run_id).cause
-
-
-def test_an_approval_of_another_run_does_not_count(world: World) -> None:
-    world.github.review_gate(gated(world), "production", "reviewer", "approved", "go")
-    assert "Nobody approved" in refusal(world, gated(world)).cause
-
-
-def test_a_rejected_run_is_refused(world: World) -> None:
-    run_id = gated(world)
-    world.github.review_gate(run_id, "production", "reviewer", "rejected", "no")
-    assert "`reviewer` rejected" in refusal(world, run_id).cause
-
-
-def test_an_environment_without_reviewers_holds_nobody_back(world: World) -> None:
-    world.github.set_environment(REPOSITORY, "open")
-    assert "no required reviewers" in refusal(world, gated(world), environment="open").cause
-    assert "no environment `missing`" in refusal(world, gated(world), environment="missing").cause
-
-
-def test_another_attempt_is_refused(world: World) -> None:
-    run_id = gated(world)
-    world.github.review_gate(run_id, "production", "reviewer", "approved", "go")
-    assert "attempt 2" in refusal(world, run_id, attempt=2).cause
 
 
 # The record
