@@ -8,17 +8,17 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from bundleflow import __version__
 from bundleflow.adapters.databricks_cli import auth_type
 from bundleflow.adapters.preload import SDK, wait
-from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason, LoginError
 from bundleflow.records.run import RunPage, RunRecord, TaskRecord
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
-    from databricks.sdk.service.jobs import Run, RunOutput, RunTask
+    from databricks.sdk.service.jobs import RepairRunResponse, Run, RunOutput, RunTask
 
 RETRY_TIMEOUT_S = 60
 """How long the SDK repeats a request on 429, 503 and lost connections; who follows a run goes on trying after that."""
@@ -37,7 +37,7 @@ class Workspace:
     env: Mapping[str, str]
 
     @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ) -> Workspace:
+    def from_env(cls, env: Mapping[str, str] = os.environ) -> Self:
         """The workspace of this process's environment."""
         return cls(env)
 
@@ -85,14 +85,15 @@ class Workspace:
             Id of the repair.
         """
         with self._asking(f"repair run {run_id}"):
-            wait = self._client.jobs.repair_run(
+            started = self._client.jobs.repair_run(
                 run_id,
                 rerun_tasks=list(tasks) or None,
                 rerun_all_failed_tasks=not tasks or None,
                 rerun_dependent_tasks=dependents or None,
                 latest_repair_id=after or None,
             )
-            return int(wait.response.repair_id or 0)
+            answer: RepairRunResponse = started.response
+            return int(answer.repair_id or 0)
 
     def task_output(self, task: TaskRecord) -> TaskRecord:
         """The task with its output, error and trace; as it is when there is nothing to be had."""
@@ -136,21 +137,34 @@ class Workspace:
     @contextmanager
     def _asking(self, what: str) -> Iterator[None]:
         wait(SDK)
-        from databricks.sdk.errors import InternalError, PermissionDenied, TemporarilyUnavailable, TooManyRequests, Unauthenticated
+        from databricks.sdk.errors import (
+            DeadlineExceeded,
+            InternalError,
+            PermissionDenied,
+            TemporarilyUnavailable,
+            TooManyRequests,
+            Unauthenticated,
+        )
         from databricks.sdk.errors.base import DatabricksError
         from requests import RequestException
 
         try:
             yield
-        except (PermissionDenied, Unauthenticated) as error:
+        except Unauthenticated as error:
+            raise _login_error(error) from error
+        except PermissionDenied as error:
+            if "access token" in str(error):
+                raise _login_error(error) from error
             raise BundleflowError(
                 f"The workspace refused to {what}: {error}",
                 fix="Give the identity of this environment the missing right (CAN_MANAGE_RUN on the job starts and cancels its runs).",
                 reason=FailureReason.AUTH_FAILED,
             ) from error
-        except (InternalError, TemporarilyUnavailable, TooManyRequests) as error:
+        except (DeadlineExceeded, InternalError, TemporarilyUnavailable, TooManyRequests) as error:
             raise self._trouble(what, error) from error
         except DatabricksError as error:
+            if type(error) is DatabricksError:  # a status that the SDK has no class for: 502 above all
+                raise self._trouble(what, error) from error
             raise BundleflowError(
                 f"The workspace did not {what}: {error}",
                 fix="Check that the job or run exists in this workspace.",
@@ -160,13 +174,7 @@ class Workspace:
         except (RequestException, TimeoutError, OSError) as error:
             raise self._trouble(what, error) from error
         except ValueError as error:
-            raise BundleflowError(
-                f"The login to the workspace failed: {error}",
-                fix="Check DATABRICKS_HOST and DATABRICKS_CLIENT_ID of the GitHub environment, `id-token: write` of the job, and the "
-                "federation policy of the service principal (issuer, audience, subject).",
-                reason=FailureReason.AUTH_FAILED,
-                exit_code=ExitCode.USAGE,
-            ) from error
+            raise _login_error(error) from error
 
     def _trouble(self, what: str, error: Exception) -> BundleflowError:
         return BundleflowError(
@@ -176,6 +184,16 @@ class Workspace:
             exit_code=ExitCode.TROUBLE,
             details=str(error),
         )
+
+
+def _login_error(error: Exception) -> LoginError:
+    return LoginError(
+        f"The login to the workspace failed: {error}",
+        fix="Check DATABRICKS_HOST and DATABRICKS_CLIENT_ID of the GitHub environment, `id-token: write` of the job, and the "
+        "federation policy of the service principal (issuer, audience, subject).",
+        reason=FailureReason.AUTH_FAILED,
+        exit_code=ExitCode.USAGE,
+    )
 
 
 def _connect(env: Mapping[str, str]) -> WorkspaceClient:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import json
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,16 +14,21 @@ from bundleflow.adapters.databricks_cli import CliResult, DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.commands.context import JobContext, tell
+from bundleflow.records.accepted import Accepted
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import Plan
 from bundleflow.records.run import RunRecord
-from bundleflow.releases.checks import check_diagnostics, check_resolved
+from bundleflow.releases.checks import check_remarks, check_resolved, remarks
 from bundleflow.releases.read_plan import read_plan
 from bundleflow.report.markdown_run import run_markdown
-from bundleflow.runs.follow import FollowOptions, RunDetachedError, check_result, idempotency_token
+from bundleflow.runs.follow import RunDetachedError
+from bundleflow.runs.options import FollowOptions
+from bundleflow.runs.progress import Progress
 from bundleflow.runs.resolve import job_id
-from bundleflow.runs.start import RunRequest, start_and_follow
+from bundleflow.runs.result import check_result
+from bundleflow.runs.start import RunRequest, RunStopped, idempotency_token, start_and_follow
 
+NOTHING = Accepted()
 RUN_REPORT_LIMIT = 200_000
 
 
@@ -39,7 +47,7 @@ def validated(runner: Runner, cli: DatabricksCli, *, strict: bool) -> Mapping[st
     return data if isinstance(data, Mapping) else {}
 
 
-def planned(runner: Runner, cli: DatabricksCli, configuration: Mapping[str, Any] | None = None) -> Plan:
+def planned(runner: Runner, cli: DatabricksCli, configuration: Mapping[str, Any] | None = None, *, accepted: Accepted = NOTHING) -> Plan:
     """Plan a target and check that nothing in the plan is unresolved or unknown.
 
     Raises:
@@ -47,13 +55,13 @@ def planned(runner: Runner, cli: DatabricksCli, configuration: Mapping[str, Any]
     """
     with runner.group(f"databricks bundle plan -t {cli.target}"), runner.no_commands():
         result = cli.plan()
-    return checked_plan(result, cli.target or "default", configuration)
+    return checked_plan(result, cli.target or "default", configuration, accepted=accepted)
 
 
-def checked_plan(result: CliResult, target: str, configuration: Mapping[str, Any] | None = None) -> Plan:
+def checked_plan(result: CliResult, target: str, configuration: Mapping[str, Any] | None = None, *, accepted: Accepted = NOTHING) -> Plan:
     """Read what `bundle plan` printed, and refuse what only looks like a good plan."""
     plan = read_plan(result.json())
-    check_diagnostics(result.diagnostics, f"Target `{target}`")
+    check_remarks(remarks(result.diagnostics, target), accepted, target, only_unknown_fields=True)
     check_resolved(plan, configuration)
     return plan
 
@@ -90,20 +98,21 @@ class StageRuns:
         return tuple((run.key, run.url) for run in self.runs)
 
 
-def run_jobs(job: JobContext, summary: Mapping[str, Any], done: StageRuns) -> None:
+def run_jobs(job: JobContext, summary: Mapping[str, Any], done: StageRuns, *, keys: Sequence[str] | None = None) -> None:
     """Run the stage's jobs one after the other; stops at the first that does not succeed.
 
     Args:
         job: The stage.
         summary: `bundle summary -o json` of what is deployed.
         done: Takes the runs, also the one that failed.
+        keys: Keys of the jobs, instead of those of the stage.
 
     Raises:
         BundleflowError: `run-failed`, `run-timeout` or `run-canceled`.
     """
     workspace = Workspace.from_env(job.env)
     options = FollowOptions.from_env(job.env)
-    for key in job.stage.run:
+    for key in job.stage.run if keys is None else keys:
         number = job_id(summary, key, job.stage.target)
         token = idempotency_token(
             job.env.get("GITHUB_REPOSITORY"), job.env.get("GITHUB_RUN_ID"), job.env.get("GITHUB_RUN_ATTEMPT"), job.stage.name, number, key
@@ -121,28 +130,42 @@ def follow_request(runner: Runner, workspace: Workspace, request: RunRequest, op
 
     def started(run_id: int) -> None:
         runner.output("run-id", str(run_id))
-        tell(f"started run {run_id} of job {request.job_id}{f' ({request.key})' if request.key else ''}")
+        progress.line(f"started run {run_id} of job {request.job_id}{f' ({request.key})' if request.key else ''}")
 
-    try:
-        with runner.no_commands():
-            run = start_and_follow(workspace, request, options=options, tell=tell, started=started)
-    except RunDetachedError as error:
-        set_run_outputs(runner, error.run)
-        runner.summary(run_markdown(error.run, limit=RUN_REPORT_LIMIT))
-        raise
+    with following(runner) as progress:
+        run = start_and_follow(workspace, request, options=options, tell=progress.line, started=started, show=progress.show)
     set_run_outputs(runner, run)
     tell(f"{request.key or run.name}: {run.state} after {run.duration_ms / 1000:.1f} s, {run.url}")
     return run
 
 
+@contextmanager
+def following(runner: Runner) -> Iterator[Progress]:
+    """Lines and a bar while runs are followed; sets the outputs of a run that is left alone or was stopped."""
+    progress = Progress.on(sys.stderr, tell)
+    try:
+        with runner.no_commands():
+            try:
+                yield progress
+            finally:
+                progress.close()
+    except (RunDetachedError, RunStopped) as error:
+        set_run_outputs(runner, error.run)
+        runner.summary(run_markdown(error.run, limit=RUN_REPORT_LIMIT))
+        if isinstance(error, RunStopped):
+            runner.output("failure-reason", str(FailureReason.RUN_CANCELED))
+        raise
+
+
 def set_run_outputs(runner: Runner, run: RunRecord) -> None:
     """Set `run-id`, `run-url`, `result-state`, `failed-tasks` (a JSON list)."""
-    import json
+    for name, value in run_outputs(run).items():
+        runner.output(name, value if isinstance(value, str) else json.dumps(value))
 
-    runner.output("run-id", str(run.run_id))
-    runner.output("run-url", run.url)
-    runner.output("result-state", run.state)
-    runner.output("failed-tasks", json.dumps(list(run.failed_tasks)))
+
+def run_outputs(run: RunRecord) -> dict[str, str | list[str]]:
+    """The outputs of one run by name."""
+    return {"run-id": str(run.run_id), "run-url": run.url, "result-state": run.state, "failed-tasks": list(run.failed_tasks)}
 
 
 def fresh_token() -> str:

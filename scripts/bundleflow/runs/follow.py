@@ -1,53 +1,29 @@
-"""Follows a job run: one line for each change of a task, cancelled when the job is, outputs before the verdict."""
+"""Follows a job run: one call at a time, one line for each change of a task, outputs read as tasks end."""
 
 from __future__ import annotations
 
-import hashlib
-import os
 import time
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.runs.options import FollowOptions
+from bundleflow.runs.view import RunView
 
-POLL_SECONDS = 1.0
-POLL_SECONDS_MAX = 10.0
-TIME_LIMIT_SECONDS = 5.5 * 3600
-"""A hosted job ends after six hours; a run that lasts longer is left alone before that and followed again later."""
 OUTPUTS_READ = 50
-"""Of how many tasks the output is read at the end (one call each); failed tasks come first."""
+"""Of how many tasks the output is read (one call each); failed tasks come first."""
+OUTPUTS_AFTER_END = 10
+"""How many of these are read when the run has ended, so that nobody waits long for a report."""
+WAITING = frozenset({"BLOCKED", "QUEUED", "WAITING_FOR_RETRY"})
+STALE_SECONDS = 30.0
+"""How long an end is not believed that was there before the run was repaired."""
+RESTARTS = 20
+"""How often the pages of a run are begun anew because a page token was refused."""
 
 Tell = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class FollowOptions:
-    """How a run is followed.
-
-    Args:
-        poll_s: Seconds between two looks at first; it grows to `poll_max_s` while nothing changes.
-        poll_max_s: Seconds between two looks at most.
-        time_limit_s: Seconds until the run is left alone (it goes on).
-        accept: Results other than SUCCESS that count as success, such as `SUCCESS_WITH_FAILURES`.
-    """
-
-    poll_s: float = POLL_SECONDS
-    poll_max_s: float = POLL_SECONDS_MAX
-    time_limit_s: float = TIME_LIMIT_SECONDS
-    accept: frozenset[str] = frozenset()
-
-    @classmethod
-    def from_env(cls, env: Mapping[str, str] = os.environ, *, accept: Iterable[str] = ()) -> FollowOptions:
-        """Options by BUNDLEFLOW_POLL_SECONDS and BUNDLEFLOW_RUN_TIME_LIMIT_SECONDS.
-
-        Raises:
-            BundleflowError: One of them is not a positive number.
-        """
-        poll = _positive(env, "BUNDLEFLOW_POLL_SECONDS", POLL_SECONDS)
-        limit = _positive(env, "BUNDLEFLOW_RUN_TIME_LIMIT_SECONDS", TIME_LIMIT_SECONDS)
-        return cls(poll, max(poll, min(POLL_SECONDS_MAX, poll * 10)), limit, frozenset(accept))
+Show = Callable[[RunRecord], None]
 
 
 class RunDetachedError(BundleflowError):
@@ -55,6 +31,7 @@ class RunDetachedError(BundleflowError):
 
     Args:
         run: The run as it was seen last.
+        seconds: The time limit.
     """
 
     def __init__(self, run: RunRecord, seconds: float) -> None:
@@ -67,17 +44,8 @@ class RunDetachedError(BundleflowError):
         self.run = run
 
 
-def idempotency_token(*parts: object) -> str:
-    """A token that is the same for the same parts: a retried start within one attempt of a job never makes a second run.
-
-    Returns:
-        64 characters, as many as the Jobs API takes.
-    """
-    return hashlib.sha256("\0".join(str(part) for part in parts).encode()).hexdigest()
-
-
-def follow(workspace: Workspace, run_id: int, *, key: str, options: FollowOptions, tell: Tell) -> RunRecord:
-    """Follow a run to its end.
+class Follower:
+    """Follows one run; whoever drives it calls `step` when `due` has come, until `done`.
 
     Args:
         workspace: Where it runs.
@@ -85,104 +53,198 @@ def follow(workspace: Workspace, run_id: int, *, key: str, options: FollowOption
         key: Key of the job in the bundle, for messages; may be empty.
         options: How.
         tell: Takes one line for each change.
+        show: Takes the run after each look.
+        wait_first: Whether a call about this run was made just now, so that the first look waits its turn.
+        stale_end_ms: End of the run before it was repaired; that end is not taken for the repair's.
+        once: Only look at the run as it is now, ended or not.
+    """
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        run_id: int,
+        *,
+        key: str = "",
+        options: FollowOptions,
+        tell: Tell,
+        show: Show = lambda _: None,
+        wait_first: bool = False,
+        stale_end_ms: int = 0,
+        once: bool = False,
+    ) -> None:
+        self.workspace, self.run_id, self.options, self.tell, self.show = workspace, run_id, options, tell, show
+        self.started = time.monotonic()
+        self.due = self.started + (options.poll_s if wait_first else 0.0)
+        self.done = False
+        self._view = RunView(run_id, key)
+        self._once, self._stale_end_ms = once, stale_end_ms
+        self._pause = options.poll_s
+        self._seen: dict[str, str] = {}
+        self._outputs: dict[int, TaskRecord] = {}
+        self._after_end = 0
+        self._looked = False
+        self._restarts = 0
+        self._trouble_since = 0.0
+
+    @property
+    def run(self) -> RunRecord:
+        """The run as far as it is known, with the outputs that were read."""
+        run = self._view.run
+        return replace(run, tasks=tuple(self._outputs.get(task.run_id, task) for task in run.tasks))
+
+    def step(self) -> None:
+        """Make one call: look at the run, or read the output of a task that has ended.
+
+        Raises:
+            RunDetachedError: The time limit was reached.
+            BundleflowError: The run cannot be read, at once when it is refused, else after `trouble_s` seconds of trouble.
+        """
+        over = self._over()
+        if not over and time.monotonic() - self.started >= self.options.time_limit_s:
+            raise RunDetachedError(self.run, self.options.time_limit_s)
+        output = self._next_output()
+        try:
+            if output is not None and (over or self._looked):
+                self._read_output(output)
+                self._after_end += over
+            else:
+                self._look()
+        except BundleflowError as error:
+            self._bear(error)
+            return
+        if self._trouble_since:
+            self.tell(f"run {self.run_id}: the workspace answers again")
+            self._trouble_since = 0.0
+        self._conclude()
+
+    def _conclude(self) -> None:
+        """Decide whether this was the last call, and when the next one may be made."""
+        waiting = self._next_output() is not None
+        if self._over() and not waiting:
+            self.done = True
+        unread = not self._view.whole or self._view.run.final
+        pause = self.options.poll_s if waiting or unread else self._pause
+        self.due = min(time.monotonic() + pause, max(time.monotonic(), self.started + self.options.time_limit_s))
+        if self._over():
+            self.due = time.monotonic() + pause
+
+    def _look(self) -> None:
+        page = self._view.next_page()
+        try:
+            found = self.workspace.run_page(self.run_id, page)
+        except BundleflowError as error:
+            if not page or error.reason is not FailureReason.RUN_FAILED or self._restarts >= RESTARTS:
+                raise
+            self._restarts += 1
+            self._view.begin_again()  # a page token may have a limited life
+            return
+        self._looked = True
+        if self._is_stale(found.run):
+            return
+        self._view.take(found)
+        run = self._view.run
+        changed = self._tell_changes(run)
+        # With several open pages one look sees only a part: the pages are read in turn, so that each is seen every `poll_max_s` or so.
+        longest = max(self.options.poll_s, self.options.poll_max_s / max(1, self._view.open_pages))
+        self._pause = self.options.poll_s if changed else min(self._pause * 1.3, longest)
+        self.show(run)
+
+    def _is_stale(self, run: RunRecord) -> bool:
+        """Whether this is still the end from before the repair."""
+        if self._stale_end_ms and run.final and run.end_ms == self._stale_end_ms:
+            return time.monotonic() - self.started < STALE_SECONDS
+        self._stale_end_ms = 0
+        return False
+
+    def _over(self) -> bool:
+        return self._view.ended or (self._once and self._view.whole)
+
+    def _next_output(self) -> TaskRecord | None:
+        """The task whose output is to be read next: failed ones first, then the latest."""
+        if len(self._outputs) >= OUTPUTS_READ or self._after_end >= OUTPUTS_AFTER_END:
+            return None
+        run = self._view.run
+        open_tasks = [task for task in run.tasks if task.final and task.run_id and task.start_ms and task.run_id not in self._outputs]
+        failed = set(run.failed_tasks)
+        return min(open_tasks, key=lambda task: (task.key not in failed, -task.end_ms), default=None)
+
+    def _read_output(self, task: TaskRecord) -> None:
+        self._looked = False  # looks and outputs take turns
+        self._outputs[task.run_id] = self.workspace.task_output(task)
+
+    def _bear(self, error: BundleflowError) -> None:
+        """Wait when the workspace has troubles; anything else is told at once."""
+        now = time.monotonic()
+        if error.reason is not FailureReason.OUTSIDE_TROUBLE:
+            raise error
+        if not self._trouble_since:
+            self._trouble_since = now
+            self.tell(f"run {self.run_id}: {error.cause} Trying again for {self.options.trouble_s:.0f} s; the run goes on meanwhile.")
+        if now - self._trouble_since >= self.options.trouble_s:
+            raise error
+        self._pause = min(max(self._pause, self.options.poll_s) * 2, self.options.poll_max_s)
+        self.due = now + self._pause
+
+    def _tell_changes(self, run: RunRecord) -> bool:
+        """Say what changed since the last look; True when something did."""
+        told = False
+        for task in run.tasks:
+            state = f"{task.state} (attempt {task.attempt + 1})" if task.attempt else task.state
+            if self._seen.get(task.key) == state:
+                continue
+            first, self._seen[task.key] = task.key not in self._seen, state
+            if not (first and task.state in WAITING):
+                told = True
+                self._line(f"{task.key}: {state}{_took(task)}{_error(task)}")
+        if self._seen.get("") != run.state:
+            self._seen[""] = run.state
+            told = True
+            self._line(f"run {run.run_id}: {run.state}")
+        return told
+
+    def _line(self, text: str) -> None:
+        self.tell(f"[{time.monotonic() - self.started:6.1f} s] {text}")
+
+
+def follow(
+    workspace: Workspace,
+    run_id: int,
+    *,
+    key: str = "",
+    options: FollowOptions,
+    tell: Tell,
+    show: Show = lambda _: None,
+    wait_first: bool = False,
+    stale_end_ms: int = 0,
+) -> RunRecord:
+    """Follow a run to its end, in this thread; arguments and errors as of `Follower`.
 
     Returns:
         The ended run with outputs and errors of its tasks.
-
-    Raises:
-        RunDetachedError: The time limit was reached.
     """
-    started = time.monotonic()
-    seen: dict[str, str] = {}
-    pause = options.poll_s
-    while True:
-        run = workspace.run(run_id, key)
-        changed = _tell_changes(run, seen, tell, time.monotonic() - started)
-        if run.final:
-            return with_outputs(workspace, run)
-        pause = options.poll_s if changed else min(pause * 1.3, options.poll_max_s)
-        if time.monotonic() - started + pause > options.time_limit_s:
-            raise RunDetachedError(run, options.time_limit_s)
-        time.sleep(pause)
-
-
-def cancel_and_wait(workspace: Workspace, run_id: int, *, key: str, tell: Tell, patience_s: float = 4.0) -> RunRecord | None:
-    """Cancel a run because this job is being stopped; waits a moment for it, since a stopped job has only seconds.
-
-    Returns:
-        The run as it was seen last; None when it could not be read any more.
-    """
-    workspace.cancel(run_id)
-    tell(f"asked to cancel run {run_id}")
-    deadline = time.monotonic() + patience_s
-    run = None
-    while time.monotonic() < deadline:
-        run = workspace.run(run_id, key)
-        if run.final:
-            break
-        time.sleep(0.5)
-    return run
-
-
-def check_result(run: RunRecord, options: FollowOptions) -> None:
-    """Fail for every result but SUCCESS and those that were accepted.
-
-    Raises:
-        BundleflowError: `run-failed`, `run-timeout` (the job's own time limit) or `run-canceled`, with the errors of the failed tasks.
-    """
-    if run.succeeded or run.result_state in options.accept:
-        return
-    reasons = {"TIMEDOUT": FailureReason.RUN_TIMEOUT, "CANCELED": FailureReason.RUN_CANCELED}
-    failed = [task for task in run.tasks if task.key in run.failed_tasks]
-    errors = [f"{task.key}: {task.error or task.message or task.state}" for task in failed]
-    name = run.key or run.name or f"run {run.run_id}"
-    raise BundleflowError(
-        f"Job `{name}` ended with {run.state}" + (f": {errors[0]}" if errors else f": {run.message}" if run.message else "."),
-        fix=f"See {run.url or f'run {run.run_id}'}; correct the cause and run the job again.",
-        reason=reasons.get(run.result_state, FailureReason.RUN_FAILED),
-        details="\n\n".join(f"{task.key}: {task.state}\n{task.trace or task.error or task.message}" for task in failed)[-6000:],
+    return drive(
+        Follower(workspace, run_id, key=key, options=options, tell=tell, show=show, wait_first=wait_first, stale_end_ms=stale_end_ms)
     )
 
 
-def _tell_changes(run: RunRecord, seen: dict[str, str], tell: Tell, elapsed_s: float) -> bool:
-    """Say what changed since the last look; True when something did."""
-    changed = False
-    for task in run.tasks:
-        if seen.get(task.key) != task.state:
-            seen[task.key] = task.state
-            changed = True
-            tell(f"[{elapsed_s:6.1f} s] {task.key}: {task.state}{_took(task)}")
-    if seen.get("") != run.state:
-        seen[""] = run.state
-        changed = True
-        tell(f"[{elapsed_s:6.1f} s] run {run.run_id}: {run.state}")
-    return changed
+def read(workspace: Workspace, run_id: int, options: FollowOptions) -> RunRecord:
+    """A run as it is now, ended or not, with the outputs of its failed and its last tasks."""
+    return drive(Follower(workspace, run_id, options=options, tell=lambda _: None, once=True))
+
+
+def drive(follower: Follower) -> RunRecord:
+    """Take a follower's steps when they are due, to the end."""
+    while not follower.done:
+        time.sleep(max(0.0, follower.due - time.monotonic()))
+        follower.step()
+    return follower.run
 
 
 def _took(task: TaskRecord) -> str:
     return f" ({task.duration_ms / 1000:.1f} s)" if task.final and task.duration_ms else ""
 
 
-def with_outputs(workspace: Workspace, run: RunRecord) -> RunRecord:
-    """The run with its tasks' outputs: the failed ones first, then the last ones, up to a limit."""
-    failed = set(run.failed_tasks)
-    order = sorted(run.tasks, key=lambda task: (task.key not in failed, -task.end_ms))
-    wanted = {task.key for task in [task for task in order if task.run_id and task.start_ms][:OUTPUTS_READ]}
-    return replace(run, tasks=tuple(workspace.task_output(task) if task.key in wanted else task for task in run.tasks))
-
-
-def _positive(env: Mapping[str, str], name: str, default: float) -> float:
-    text = env.get(name, "")
-    if not text:
-        return default
-    try:
-        value = float(text)
-    except ValueError:
-        value = 0.0
-    if value <= 0:
-        raise BundleflowError(
-            f"{name} is `{text}`, which is not a positive number of seconds.",
-            fix=f"Set {name} to a number such as 1.",
-            exit_code=ExitCode.USAGE,
-        )
-    return value
+def _error(task: TaskRecord) -> str:
+    """The first line of what went wrong."""
+    text = task.error or task.message if task.final and task.result_state not in ("", "SUCCESS", "EXCLUDED") else ""
+    return f": {text.splitlines()[0][:200]}" if text.strip() else ""

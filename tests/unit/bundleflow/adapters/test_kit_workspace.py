@@ -78,7 +78,7 @@ def test_one_token_serves_many_calls(world: World, served: Served, monkeypatch: 
     workspace = login(world, served.host, "staging", monkeypatch)
     for _ in range(3):
         with pytest.raises(BundleflowError, match="Run 1 does not exist"):
-            workspace.run(1)
+            workspace.run_page(1)
     paths = served.paths()
     assert paths.count("/api/2.2/jobs/runs/get") == 3
     assert paths.count("/oidc/v1/token") == 1
@@ -87,14 +87,14 @@ def test_one_token_serves_many_calls(world: World, served: Served, monkeypatch: 
 def test_a_job_of_another_environment_is_not_let_in(world: World, served: Served, monkeypatch: pytest.MonkeyPatch) -> None:
     workspace = login(world, served.host, "production", monkeypatch)
     with pytest.raises(BundleflowError) as caught:
-        workspace.run(1)
+        workspace.run_page(1)
     assert caught.value.reason is FailureReason.AUTH_FAILED
     assert "federation" in caught.value.fix
 
 
 def test_no_host_is_told_before_anything_is_imported() -> None:
     with pytest.raises(BundleflowError, match="DATABRICKS_HOST is not set") as caught:
-        Workspace({}).run(1)
+        Workspace({}).run_page(1)
     assert caught.value.exit_code is ExitCode.USAGE
 
 

@@ -11,10 +11,12 @@ import pytest
 
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
-from bundleflow.records.run import RunRecord, TaskRecord
-from bundleflow.runs.follow import FollowOptions, RunDetachedError, check_result, follow, idempotency_token
+from bundleflow.records.run import RunPage, RunRecord, TaskRecord
+from bundleflow.runs.follow import RunDetachedError, follow, read
+from bundleflow.runs.options import FollowOptions
 from bundleflow.runs.resolve import job_id
-from bundleflow.runs.start import RunRequest, start_and_follow
+from bundleflow.runs.result import check_result, check_results
+from bundleflow.runs.start import RunRequest, RunStopped, idempotency_token, start_and_follow
 
 FAST = FollowOptions(poll_s=0.01, poll_max_s=0.02, time_limit_s=5)
 
@@ -42,11 +44,13 @@ class ScriptedWorkspace(Workspace):
         self.calls.append(f"run-now {job_id} {token} {dict(parameters)}")
         return 7
 
-    def run(self, run_id: int, key: str = "") -> RunRecord:
+    def connect(self) -> None:
+        """There is nothing to load."""
+
+    def run_page(self, run_id: int, page: str = "", *, history: bool = False) -> RunPage:
         self.calls.append("get")
         self.on_read(len(self.calls))
-        now = self.states.pop(0) if len(self.states) > 1 else self.states[0]
-        return replace(now, key=key)
+        return RunPage(self.states.pop(0) if len(self.states) > 1 else self.states[0])
 
     def task_output(self, task: TaskRecord) -> TaskRecord:
         self.calls.append(f"output {task.key}")
@@ -78,8 +82,74 @@ def test_outputs_of_failed_tasks_are_read_first_and_not_of_all() -> None:
     workspace = ScriptedWorkspace(state("TERMINATED", "FAILED", *many, task("bad", "TERMINATED", "FAILED")))
     follow(workspace, 7, key="", options=FAST, tell=lambda _: None)
     outputs = [call for call in workspace.calls if call.startswith("output")]
-    assert len(outputs) == 50
-    assert "output bad" in outputs
+    assert len(outputs) == 10
+    assert outputs[0] == "output bad"
+
+
+def test_outputs_are_read_while_the_run_goes_on() -> None:
+    ended = [task(f"t{number}", "TERMINATED", "SUCCESS") for number in range(20)]
+    workspace = ScriptedWorkspace(*[state("RUNNING", "", *ended)] * 40, state("TERMINATED", "SUCCESS", *ended))
+    run = follow(workspace, 7, options=FAST, tell=lambda _: None)
+    assert all(each.output for each in run.tasks)
+    assert workspace.calls[:4] == ["get", "output t0", "get", "output t1"]
+
+
+def test_a_look_at_a_run_that_goes_on_does_not_wait() -> None:
+    workspace = ScriptedWorkspace(state("RUNNING", "", task("a", "TERMINATED", "SUCCESS"), task("b", "RUNNING")))
+    run = read(workspace, 7, FAST)
+    assert (run.state, run.tasks[0].output) == ("RUNNING", "output of a")
+    assert workspace.calls == ["get", "output a"]
+
+
+def test_the_end_from_before_a_repair_is_not_taken_for_its_end() -> None:
+    before = replace(state("TERMINATED", "FAILED"), end_ms=1000)
+    workspace = ScriptedWorkspace(before, before, state("RUNNING"), replace(state("TERMINATED", "SUCCESS"), end_ms=2000))
+    assert follow(workspace, 7, options=FAST, tell=lambda _: None, stale_end_ms=1000).succeeded
+    assert workspace.calls == ["get"] * 4
+
+
+def trouble(reason: FailureReason) -> BundleflowError:
+    return BundleflowError("The workspace did not answer.", reason=reason)
+
+
+def test_troubles_are_borne_for_a_while_and_refusals_are_not() -> None:
+    def fail(calls: int) -> None:
+        if calls in (2, 3):
+            raise trouble(FailureReason.OUTSIDE_TROUBLE)
+
+    lines: list[str] = []
+    workspace = ScriptedWorkspace(*[state("RUNNING")] * 3, state("TERMINATED", "SUCCESS"), on_read=fail)
+    assert follow(workspace, 7, options=FAST, tell=lines.append).succeeded
+    assert sum("Trying again" in line for line in lines) == 1
+    assert sum("answers again" in line for line in lines) == 1
+
+    def refuse(calls: int) -> None:
+        raise trouble(FailureReason.AUTH_FAILED)
+
+    refusing = ScriptedWorkspace(state("RUNNING"), on_read=refuse)
+    with pytest.raises(BundleflowError):
+        follow(refusing, 7, options=FAST, tell=lambda _: None)
+    assert refusing.calls == ["get"]
+
+
+def test_troubles_without_end_are_told_at_last() -> None:
+    def fail(calls: int) -> None:
+        raise trouble(FailureReason.OUTSIDE_TROUBLE)
+
+    workspace = ScriptedWorkspace(state("RUNNING"), on_read=fail)
+    with pytest.raises(BundleflowError) as caught:
+        follow(workspace, 7, options=replace(FAST, trouble_s=0.1), tell=lambda _: None)
+    assert caught.value.reason is FailureReason.OUTSIDE_TROUBLE
+    assert len(workspace.calls) > 2
+
+
+def test_one_verdict_on_several_runs() -> None:
+    good, bad = state("TERMINATED", "SUCCESS"), replace(state("TERMINATED", "TIMEDOUT"), run_id=9)
+    check_results([good, good], FAST)
+    with pytest.raises(BundleflowError, match=r"1 of 2 runs did not succeed: 9 \(TIMEDOUT\)") as caught:
+        check_results([good, bad], FAST)
+    assert caught.value.reason is FailureReason.RUN_TIMEOUT
+    check_results([good, bad], replace(FAST, accept=frozenset({"TIMEDOUT"})))
 
 
 def test_the_time_limit_leaves_the_run_alone() -> None:
@@ -98,10 +168,38 @@ def test_a_stopped_job_cancels_the_run_that_it_started() -> None:
 
     workspace = ScriptedWorkspace(state("RUNNING"), on_read=stop)
     started: list[int] = []
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(RunStopped) as caught:
         start_and_follow(workspace, RunRequest(3, "t" * 64, "train"), options=FAST, tell=lambda _: None, started=started.append)
     assert started == [7]
     assert "cancel 7" in workspace.calls
+    assert (caught.value.run.state, caught.value.run.key) == ("CANCELED", "train")
+
+
+def test_a_stop_while_the_start_is_answered_asks_again_with_the_same_token_and_cancels() -> None:
+    class Interrupted(ScriptedWorkspace):
+        def run_now(self, job_id: int, *, token: str, parameters: Any) -> int:
+            run_id = super().run_now(job_id, token=token, parameters=parameters)
+            if len(self.calls) == 1:
+                raise KeyboardInterrupt
+            return run_id
+
+    workspace = Interrupted(state("RUNNING"))
+    with pytest.raises(RunStopped):
+        start_and_follow(workspace, RunRequest(3, "tok"), options=FAST, tell=lambda _: None, started=lambda _: None)
+    assert workspace.calls == ["run-now 3 tok {}", "run-now 3 tok {}", "cancel 7", "get"]
+
+
+def test_a_start_is_tried_again_with_the_same_token() -> None:
+    class Flaky(ScriptedWorkspace):
+        def run_now(self, job_id: int, *, token: str, parameters: Any) -> int:
+            run_id = super().run_now(job_id, token=token, parameters=parameters)
+            if len(self.calls) < 3:
+                raise trouble(FailureReason.OUTSIDE_TROUBLE)
+            return run_id
+
+    workspace = Flaky(state("TERMINATED", "SUCCESS"))
+    start_and_follow(workspace, RunRequest(3, "tok"), options=FAST, tell=lambda _: None, started=lambda _: None)
+    assert workspace.calls[:4] == ["run-now 3 tok {}"] * 3 + ["get"]
 
 
 def test_the_start_carries_token_and_parameters() -> None:
@@ -147,13 +245,24 @@ def test_the_token_is_the_same_for_the_same_parts_only() -> None:
 
 
 def test_options_come_from_the_environment() -> None:
-    options = FollowOptions.from_env({"BUNDLEFLOW_POLL_SECONDS": "0.2", "BUNDLEFLOW_RUN_TIME_LIMIT_SECONDS": "60"})
-    assert (options.poll_s, options.poll_max_s, options.time_limit_s) == (0.2, 2.0, 60.0)
+    given = {
+        "BUNDLEFLOW_POLL_SECONDS": "0.2",
+        "BUNDLEFLOW_DETACH_AFTER": "1h30m",
+        "BUNDLEFLOW_ALLOW_RESULTS": "success_with_failures, TIMEDOUT",
+    }
+    options = FollowOptions.from_env(given)
+    assert (options.poll_s, options.poll_max_s, options.time_limit_s) == (0.2, 2.0, 5400.0)
+    assert options.accept == {"SUCCESS_WITH_FAILURES", "TIMEDOUT"}
+    assert FollowOptions.from_env(given, detach_after="90").time_limit_s == 90
     assert FollowOptions.from_env({}) == FollowOptions()
-    for bad in ("0", "-1", "soon"):
-        with pytest.raises(BundleflowError, match="BUNDLEFLOW_POLL_SECONDS") as caught:
-            FollowOptions.from_env({"BUNDLEFLOW_POLL_SECONDS": bad})
-        assert caught.value.exit_code is ExitCode.USAGE
+    for bad in ("0", "-1", "soon", "1h2h", "5 m"):
+        for name in ("BUNDLEFLOW_POLL_SECONDS", "BUNDLEFLOW_DETACH_AFTER"):
+            with pytest.raises(BundleflowError, match=name) as caught:
+                FollowOptions.from_env({name: bad})
+            assert caught.value.exit_code is ExitCode.USAGE
+    with pytest.raises(BundleflowError, match="not a result") as caught:
+        FollowOptions.from_env({}, accept=["GREAT"])
+    assert "SUCCESS_WITH_FAILURES" in caught.value.fix
 
 
 def test_a_job_is_found_by_its_key() -> None:
