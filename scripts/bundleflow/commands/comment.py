@@ -10,8 +10,7 @@ from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import print_json, tell
 from bundleflow.records.errors import BundleflowError, ExitCode
-from bundleflow.releases.comment import marker, sticky_comment
-from bundleflow.report.markdown import COMMENT_LIMIT
+from bundleflow.releases.comment import room, sticky_comment
 
 EXAMPLES = """example:
   bundleflow comment --key costs --file costs.md --pull-request 7"""
@@ -35,7 +34,7 @@ def run(args: argparse.Namespace) -> int:
         raise _wrong("This run was not started by a pull request.", "Give its number with `--pull-request`.")
     if not file.is_file():
         raise _wrong(f"There is no file `{file}` with the comment's text.", "Write the Markdown into a file and give it with `--file`.")
-    body = _cut(file.read_text(encoding="utf-8", errors="replace"), COMMENT_LIMIT - len(marker(key)) - 1)
+    body = _cut(file.read_text(encoding="utf-8", errors="replace"), room(key))
     author = os.environ.get("BUNDLEFLOW_COMMENT_AUTHOR") or ACTIONS_BOT
     posted = sticky_comment(GitHubApi.from_env(), number, key, body, author=author)
     if posted.action == "read-only":

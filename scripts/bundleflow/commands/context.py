@@ -8,11 +8,13 @@ import os
 import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli, auth_type
 from bundleflow.adapters.runner import Runner
+from bundleflow.records.accepted import Accepted, load_accepted
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.flow import FLOW_FILE, Flow, Stage, load_flow
 
@@ -45,6 +47,11 @@ class JobContext:
             env=self.env,
             echo=True,
         )
+
+    @cached_property
+    def accepted(self) -> Accepted:
+        """The accepted warnings of the flow file."""
+        return load_accepted(Path(self.flow.warnings) if self.flow.warnings else None)
 
     @property
     def bundle(self) -> str:
@@ -147,14 +154,16 @@ def require_login(env: Mapping[str, str], environment: str) -> None:
 
 def print_json(value: Any) -> None:
     """Print a command's machine result on standard output."""
-    print(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str))
+    # `##[` would be a command to a GitHub runner wherever it stands in a line; in JSON it can only stand in a text.
+    print(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str).replace("##[", "#\\u0023["))
 
 
 def tell(line: str) -> None:
     """Say something to people, on standard error; control characters are shown instead of sent."""
     from bundleflow.report.markdown import visible
+    from bundleflow.report.terminal import inert
 
-    print(" ".join(visible(line).split("\n")), file=sys.stderr, flush=True)
+    print(inert(" ".join(visible(line).split("\n"))), file=sys.stderr, flush=True)
 
 
 def _mismatch(cause: str, fix: str) -> BundleflowError:

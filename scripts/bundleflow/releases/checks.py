@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 from bundleflow.adapters.cli_messages import Diagnostic
+from bundleflow.records.accepted import Accepted, Remark
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import CanonicalPlan, Plan
 
@@ -31,13 +33,16 @@ def check_resolved(plan: Plan, configuration: Mapping[str, Any] | None = None) -
 
     Args:
         plan: The plan.
-        configuration: The bundle as `validate -o json` or `summary -o json` gives it, where one is at hand; its paths count as well.
+        configuration: The bundle as `validate -o json` or `summary -o json` gives it, where one is at hand; its paths and resources count
+            as well (a plan says nothing of what does not change).
 
     Raises:
         BundleflowError: `validation-failed`, with each of them.
     """
     found = [line for entry in plan.entries for line in unresolved_references(entry.new_state, entry.short_key)]
-    found += unresolved_references((configuration or {}).get("workspace", {}), "workspace")
+    for part in ("workspace", "resources"):
+        found += unresolved_references((configuration or {}).get(part) or {}, "" if part == "resources" else part)
+    found = list(dict.fromkeys(found))
     if found:
         raise BundleflowError(
             f"A reference is not resolved: {found[0]}",
@@ -47,20 +52,93 @@ def check_resolved(plan: Plan, configuration: Mapping[str, Any] | None = None) -
         )
 
 
-def check_diagnostics(diagnostics: Sequence[Diagnostic], what: str) -> None:
-    """Refuse what the CLI only warns of but what is a mistake for sure: fields that it does not know and therefore drops.
+def remarks(diagnostics: Sequence[Diagnostic], target: str) -> tuple[Remark, ...]:
+    """The CLI's warnings as remarks that can be accepted, each once.
+
+    Args:
+        diagnostics: What the CLI printed.
+        target: The target that it was called for.
+    """
+    found = (
+        Remark(target, each.message, each.path, f"{each.file}:{each.line}:{each.column}" if each.file else "")
+        for each in diagnostics
+        if each.severity == "Warning"
+    )
+    return tuple(dict.fromkeys(found))
+
+
+def check_remarks(found: Sequence[Remark], accepted: Accepted, target: str, *, only_unknown_fields: bool = False) -> None:
+    """Refuse what the CLI only warns of, unless the file of accepted warnings says why it may stay.
+
+    Args:
+        found: The remarks of one target.
+        accepted: The file of accepted warnings.
+        target: Name of the target.
+        only_unknown_fields: Refuse nothing but fields that the CLI does not know and drops.
 
     Raises:
-        BundleflowError: `validation-failed`.
+        BundleflowError: `validation-failed` with each of them.
     """
-    unknown = [each for each in diagnostics if each.severity == "Warning" and each.message.startswith("unknown field")]
-    if unknown:
-        lines = [f"{each.file}:{each.line}:{each.column}: {each.message} at {each.path}" for each in unknown]
+    day = datetime.now(UTC).date()
+    bad = [each for each in found if not accepted.covers(each, day)]
+    if only_unknown_fields:
+        bad = [each for each in bad if each.message.startswith("unknown field")]
+    if not bad:
+        return
+    lines = [f"{each.place}: {each.text}" if each.place else each.text for each in bad]
+    unknown = bad[0].message.startswith("unknown field")
+    raise BundleflowError(
+        f"Target `{target}`: {lines[0]}" + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""),
+        fix=("Correct the field's name; the Databricks CLI drops fields that it does not know." if unknown else "Correct it.")
+        + " If it is meant so, add it with a reason to the file of accepted warnings (`warnings:` of the flow file).",
+        reason=FailureReason.VALIDATION_FAILED,
+        details="\n".join(lines),
+    )
+
+
+def running_schedules(configuration: Mapping[str, Any], target: str) -> tuple[Remark, ...]:
+    """Schedules, triggers and continuous work that would begin by themselves once the target is deployed.
+
+    Args:
+        configuration: The bundle as `validate -o json` or `summary -o json` gives it, with the target's presets applied.
+        target: Name of the target.
+    """
+    resources = configuration.get("resources") or {}
+    found: list[str] = []
+    given = [(kind, name, each) for kind, group in resources.items() for name, each in (group or {}).items() if isinstance(each, Mapping)]
+    for kind, name, each in given:
+        key = f"resources.{kind}.{name}"
+        if kind == "pipelines":
+            found += [f"{key}.continuous"] if each.get("continuous") else []
+            continue
+        for field in ("schedule", "trigger", "continuous"):
+            timing = each.get(field)
+            if isinstance(timing, Mapping) and timing.get("pause_status") != "PAUSED":
+                found.append(f"{key}.{field}")
+    return tuple(Remark(target, "runs by itself in a test deployment", path) for path in found)
+
+
+def check_schedules(found: Sequence[Remark], accepted: Accepted, target: str) -> None:
+    """Refuse a test deployment in which something would run by itself, unless it is accepted with a reason.
+
+    Args:
+        found: What `running_schedules` gave.
+        accepted: The file of accepted warnings.
+        target: Name of the target.
+
+    Raises:
+        BundleflowError: `validation-failed` with each of them.
+    """
+    day = datetime.now(UTC).date()
+    paths = [each.path for each in found if not accepted.covers(each, day)]
+    if paths:
         raise BundleflowError(
-            f"{what}: {lines[0]}",
-            fix="Correct the field's name; the Databricks CLI drops fields that it does not know.",
+            f"Target `{target}` is deployed for each pull request, and there this would run by itself: `{paths[0]}`"
+            + (f" (and {len(paths) - 1} more)" if len(paths) > 1 else ""),
+            fix=f"Give target `{target}` `presets: {{trigger_pause_status: PAUSED}}`, or set `pause_status: PAUSED` there "
+            "(`continuous: false` for a pipeline).",
             reason=FailureReason.VALIDATION_FAILED,
-            details="\n".join(lines),
+            details="\n".join(paths),
         )
 
 

@@ -9,30 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bundleflow.records.plan import ABSENT, Action, CanonicalChange, CanonicalEntry, CanonicalPlan, FieldChange, Plan, PlanEntry
-
-VOLATILE_PATHS: Mapping[str, frozenset[str]] = {
-    "*": frozenset(
-        {
-            "created_at",
-            "created_by",
-            "created_time",
-            "creation_time",
-            "creation_timestamp",
-            "creator_user_name",
-            "etag",
-            "last_modified_time",
-            "last_updated_timestamp",
-            "updated_at",
-            "updated_by",
-        }
-    ),
-    "jobs": frozenset({"deployment.metadata_file_path", "job_id", "settings_id"}),
-    "pipelines": frozenset({"deployment.metadata_file_path", "pipeline_id"}),
-}
-"""Paths that are not part of an approval, by resource type (`*`: all): who and when, ids, and the deployment's own bookkeeping.
-
-The list is closed: a field that is not in it is part of the digest.
-"""
+from bundleflow.records.volatile import is_volatile
 
 _SECRET_NAME = re.compile(r"(?i)(?:^|[._'\[])[^.\[\]]*(?:secret|password|passwd|token|private_?key|api_?key|credential)[^.\[\]]*$")
 _SECRET_REFERENCE = re.compile(r"\{\{secrets/[^{}]+\}\}")
@@ -124,11 +101,6 @@ def _canonical_entry(entry: PlanEntry, identity: str) -> CanonicalEntry | None:
     elif entry.effective_changes and not changes:
         return None
     return CanonicalEntry(entry.key, str(entry.action), tuple(sorted(changes, key=_by_path)))
-
-
-def is_volatile(entry: PlanEntry, path: str) -> bool:
-    """Whether a path of a resource is on the closed list of what is not part of an approval."""
-    return path in VOLATILE_PATHS["*"] or path in VOLATILE_PATHS.get(entry.resource_type, frozenset())
 
 
 def _is_own_owner(entry: PlanEntry, identity: str) -> bool:
