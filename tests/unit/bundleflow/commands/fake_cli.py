@@ -39,7 +39,9 @@ class FakeCli:
         user = {"userName": "11111111-2222-4333-8444-555555555555", "short_name": "some-sp"}
         self.workspace = {"current_user": user, "root_path": "/Workspace/Shared/iris@SUFFIX@"}
         self.answer("validate", {"workspace": self.workspace})
-        self.answer("summary", {"workspace": self.workspace, "resources": {"jobs": {"model_training": {"id": "42"}}}})
+        self.answer(
+            "summary", {"workspace": self.workspace, "resources": {"jobs": {"model_training": {"id": "42", "name": "train@SUFFIX@"}}}}
+        )
         self.plan({"resources.jobs.model_training": {"action": "create", "new_state": {"value": {"name": "train"}}}})
 
     def answer(self, command: str, stdout: Any = None, *, stderr: str = "", code: int = 0) -> None:

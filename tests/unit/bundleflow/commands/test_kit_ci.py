@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from github_world import REPOSITORY
 from project import Project
 
+from bundleflow.adapters.workspace_contents import WorkspaceContents
 from bundleflow.commands.ci import comment_key
+from bundleflow.records.errors import BundleflowError
 from bundleflow.releases.comment import marker
+from bundleflow.releases.isolation import PROBES
 from rehearsal.github.model_actions import Run
+
+MARKED: dict[str, Any] = {}
+"""Markers of deployments by their path, as the last test deployment wrote them."""
 
 
 @pytest.fixture
@@ -161,21 +169,34 @@ def test_each_bundle_has_a_comment_of_its_own() -> None:
 def integration(project: Project, **env: str) -> None:
     project.job("test", "test", project.world.start_run("run-tests.yml"), **{"GITHUB_RUN_ID": "77", **env})
     project.event({"pull_request": {"number": 5}})
+    project.monkeypatch.setattr(WorkspaceContents, "write", lambda _, path, content: MARKED.update({path: json.loads(content)}))
+    MARKED.clear()
 
 
 def test_it_is_deployed_under_its_own_name_and_destroyed(project: Project) -> None:
     integration(project)
     assert project.call("test-integration") == 0
-    assert project.cli.commands == ["validate", "plan", "deploy", "destroy"]
-    assert {call["suffix"] for call in project.cli.calls} == {"-pr5-77"}
+    assert project.cli.commands == ["summary", "summary", "plan", "deploy", "destroy"]
+    assert {call["suffix"] for call in project.cli.calls} == {"-pr5-77", PROBES[1]}
+    assert {call["suffix"] for call in project.cli.calls if call["argv"][1] != "summary"} == {"-pr5-77"}
+    ((path, marker),) = MARKED.items()
+    assert path == "/Workspace/Shared/iris-pr5-77/bundleflow-deployment.json"
+    assert (marker["repository"], marker["pull_request"], marker["run_id"], marker["target"]) == ("team/iris", 5, 77, "test")
+    assert marker["commit"] == project.world.git("rev-parse", "HEAD")
 
 
-@pytest.mark.parametrize("broken", ["deploy", "summary"])
+@pytest.mark.parametrize("broken", ["deploy", "mark"])
 def test_it_is_destroyed_whatever_fails(project: Project, broken: str) -> None:
     flow = Path("bundleflow.yml")
     flow.write_text(flow.read_text().replace("per-pull-request: true", "per-pull-request: true, run: [model_training]"))
     project.cli.answer(broken, stderr="Error: nope\n", code=1)
     integration(project)
+    if broken == "mark":
+
+        def refuse(*_: object) -> None:
+            raise BundleflowError("nope")
+
+        project.monkeypatch.setattr(WorkspaceContents, "write", refuse)
     assert project.call("test-integration") == 1
     assert project.cli.commands[-1] == "destroy"
     assert "nope" in project.summary
@@ -198,11 +219,21 @@ def test_what_a_cancelled_run_left_is_destroyed(project: Project) -> None:
 
 
 def test_a_target_that_pull_requests_would_share_is_not_deployed(project: Project) -> None:
-    project.cli.answer("validate", {"workspace": {**project.cli.workspace, "root_path": "/Workspace/Shared/iris"}})
+    project.cli.answer("summary", {"workspace": {**project.cli.workspace, "root_path": "/Workspace/Shared/iris"}})
     integration(project)
-    assert project.call("test-integration") == 2
+    assert project.call("test-integration") == 1
     assert project.outputs["failure-reason"] == "not-isolated"
-    assert project.cli.commands == ["validate"]
+    assert "workspace.root\\_path" in project.summary or "workspace.root_path" in project.summary
+    assert set(project.cli.commands) == {"summary"}
+    assert MARKED == {}
+
+
+def test_a_lock_that_somebody_else_holds_is_not_taken_over(project: Project) -> None:
+    project.cli.answer("deploy", stderr="Error: Failed to acquire deployment lock: deploy lock acquired by x\n", code=1)
+    integration(project)
+    assert project.call("test-integration") == 1
+    assert project.outputs["failure-reason"] == "locked"
+    assert project.cli.commands[-1] == "deploy"
 
 
 @pytest.mark.parametrize("suffix", ["x", "-", "-a b", "-$(id)", "-x/../..", "-" + "x" * 100])
