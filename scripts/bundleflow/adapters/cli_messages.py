@@ -93,7 +93,7 @@ _KNOWN = (
     _Known(
         r"cannot configure default credentials|401 Unauthorized|UNAUTHENTICATED|invalid_client|invalid_grant|"
         r"cannot get access token|default auth:|oidc(?: auth)?: |OIDC token|federation policy|more than one authorization method|"
-        r"Invalid (?:access )?token",
+        r"Invalid (?:access )?token|/oidc/v1/token\b",
         FailureReason.AUTH_FAILED,
         "Check DATABRICKS_HOST and DATABRICKS_CLIENT_ID of the GitHub environment, `id-token: write` of the job, and the federation "
         "policy of the service principal (issuer, audience, subject).",

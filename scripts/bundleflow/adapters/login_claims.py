@@ -112,6 +112,10 @@ def explain_login(error: BundleflowError, env: Mapping[str, str]) -> BundleflowE
         env: Environment of the job.
     """
     way = auth_type(env)
+    needed = ("DATABRICKS_HOST", "DATABRICKS_CLIENT_ID") if way == "github-oidc" else ("DATABRICKS_HOST",)
+    missing = " and ".join(name for name in needed if not env.get(name))
+    if missing:
+        return _with(error, f"{missing} is empty here: set it as a variable (not a secret) of the job's GitHub environment.")
     if way == "pat":
         return _with(
             error, "Renew the token in the secret that is given as `databricks-token`, or take it away and log in by OIDC (docs/oidc.md)."

@@ -49,6 +49,18 @@ def _break(found: str) -> str:
     return found[0] + _ZERO_WIDTH + found[1:]
 
 
+def html_text(text: str, limit: int = 0) -> str:
+    """Untrusted text as one line inside an HTML element of a Markdown text, such as a fold's title.
+
+    Args:
+        text: Any text; line breaks become blanks.
+        limit: Cut to this many characters before it is escaped; 0 for no limit.
+    """
+    line = _AUTOLINKS.sub(lambda match: _break(match[0]), " ".join(visible(text, limit).split()))
+    # Numbers for Markdown's own signs: inside inline HTML the text between the elements is still read as Markdown.
+    return "".join(f"&#{ord(char)};" if char in "&<>\"'\\`*_[]|~$" else char for char in line)
+
+
 def code(text: str, limit: int = 0) -> str:
     """Untrusted text as inline code, fit for a table's cell too.
 

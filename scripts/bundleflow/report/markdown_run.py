@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from bundleflow.records.run import RunRecord, TaskRecord
-from bundleflow.report.markdown import block, code, duration, escape, fit, fold, link, table
+from bundleflow.report.markdown import block, code, duration, escape, fit, fold, html_text, link, table
 
 GRAPH_TASKS = 80
 """Larger graphs cannot be read in a summary; the table shows the tasks."""
@@ -98,11 +98,7 @@ def _error(task: TaskRecord) -> str:
 
 
 def _output(task: TaskRecord) -> str:
-    return fold(f"output of <code>{_html(task.key)}</code>", block(task.output, limit=2000))
-
-
-def _html(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")[:200]
+    return fold(f"output of <code>{html_text(task.key, 200)}</code>", block(task.output, limit=2000))
 
 
 def _mark(state: str) -> str:
