@@ -70,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
         done.go = verify(job, approved, plan_dir)
         _check_force_is_approved(done.go.plan, done.force_lock)
     configuration = validated(job.runner, job.cli(), strict=False)
-    done.plan = planned(job.runner, job.cli(), configuration)
+    done.plan = planned(job.runner, job.cli(), configuration, accepted=job.accepted)
     apply_policy(job, done.plan, deploying=True)
     identity = planning_identity(configuration)
     tree = tree_of()

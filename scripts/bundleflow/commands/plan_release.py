@@ -52,7 +52,7 @@ def run(args: argparse.Namespace) -> int:
     cli = job.cli(restricted=True)
     with job.runner.group("databricks bundle summary"), job.runner.no_commands():
         summary = cli.summary()
-    plan = planned(job.runner, cli, summary)
+    plan = planned(job.runner, cli, summary, accepted=job.accepted)
     apply_policy(job, plan, deploying=False)
     identity = planning_identity(summary)
     canonical = canonical_plan(plan, target=job.stage.target, tree=tree, identity=identity)

@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     preload(SDK)
     cli.forget()
     configuration = check_isolation(cli, suffix)
-    plan = planned(job.runner, cli, configuration)
+    plan = planned(job.runner, cli, configuration, accepted=job.accepted)
     tell(f"plan of target {job.stage.target} with suffix {suffix}: {plan.summary}")
     done = StageRuns()
     job.runner.summary(f"## Integration test: target {code(job.stage.target)} with suffix {code(suffix)}")
