@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import argparse
 
-from bundleflow.adapters.github import GitHubApi
+from bundleflow.adapters.github_release import ReleaseApi
 from bundleflow.commands.context import flow_path, print_json
 from bundleflow.records.flow import FLOW_FILE, load_flow
 from bundleflow.records.github import Deployment
 from bundleflow.releases.deployment_record import TASK
+from bundleflow.releases.standing import Standing, held_by
 from bundleflow.report.markdown import visible
 
 RECORDS_READ = 10
@@ -26,17 +27,19 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print a line for each stage."""
     flow = load_flow(flow_path(args))
-    github = GitHubApi.from_env()
+    github = ReleaseApi.from_env()
     rows = []
     for stage in flow.stages.values():
         if stage.per_pull_request:
             continue
-        found = [each for each in github.deployments(stage.environment, TASK, RECORDS_READ) if each.payload.get("stage") == stage.name]
+        found = [each for each in github.kit_deployments(stage.environment, TASK, RECORDS_READ) if each.payload.get("stage") == stage.name]
         newest = found[0] if found else None
         good = next((each for each in found if each.state == "success"), None)
-        rows.append({"stage": stage.name, "environment": stage.environment, "newest": _data(newest), "last_success": _data(good)})
+        held = stage.plan_environment is not None and held_by(github, Standing(newest, good)) is not None
+        row = {"stage": stage.name, "environment": stage.environment, "newest": _data(newest), "last_success": _data(good), "held": held}
+        rows.append(row)
         if not args.json:
-            print(_line(stage.name, newest, good))
+            print(_line(stage.name, newest, good) + (f"\n{'':<12} further releases are held" if held else ""))
     if args.json:
         print_json(rows)
     return 0

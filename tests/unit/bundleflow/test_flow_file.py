@@ -238,3 +238,44 @@ def test_suggestions_see_through_underscores_and_capitals() -> None:
     assert did_you_mean("Target", ["then-propose", "target"]) == "Did you mean `target`?"
     assert did_you_mean("registered-models", ["registered_models"]) == "Did you mean `registered_models`?"
     assert did_you_mean("zzz", ["target"]) == ""
+
+
+RELEASED = """\
+version: 1
+stages:
+  prod:
+    target: prod
+    plan-environment: production-plan
+    environment: production
+    approval: {independent: true, weaker-gate: No reviewers in our plan.}
+    smoke:
+      - {job: inference, task: score, expect: {contains: setosa}}
+      - {endpoint: iris, request: {dataframe_records: [{x: 1}]}}
+      - {sql: select 1, warehouse: abc, expect: {at-least: 1, at-most: 2}}
+"""
+
+
+def test_approval_and_smoke_checks_are_read(tmp_path: Path) -> None:
+    stage = flow_of(RELEASED, tmp_path).stage("prod")
+    assert (stage.approval.independent, stage.approval.weaker_gate) == (True, "No reviewers in our plan.")
+    assert [(each.kind, each.subject) for each in stage.smoke] == [("job", "inference"), ("endpoint", "iris"), ("sql", "select 1")]
+    assert (stage.smoke[0].task, stage.smoke[0].expect.contains, stage.smoke[2].warehouse) == ("score", "setosa", "abc")
+    assert (stage.smoke[2].expect.at_least, stage.smoke[2].expect.at_most) == (1, 2)
+    assert flow_of(LEAST, tmp_path).stage("dev").approval.independent is False
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("    plan-environment: production-plan\n", ""),
+        ("weaker-gate: No reviewers in our plan.", "weaker-gate: true"),
+        ("weaker-gate: No reviewers in our plan.", "weaker-gate: yes!"),
+        ("request: {dataframe_records: [{x: 1}]}", "task: score"),
+        ("{sql: select 1, warehouse: abc,", "{sql: select 1,"),
+        ("{job: inference,", "{job: inference, endpoint: iris,"),
+        ("expect: {at-least: 1, at-most: 2}", "expect: {}"),
+    ],
+)
+def test_approval_and_smoke_checks_that_say_nothing_clear_are_refused(tmp_path: Path, old: str, new: str) -> None:
+    assert old in RELEASED
+    error_of(RELEASED.replace(old, new), tmp_path)

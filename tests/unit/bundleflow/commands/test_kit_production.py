@@ -138,6 +138,8 @@ def test_a_failed_deployment_holds_further_releases_and_prints_the_way_back(proj
     assert project.outputs["failure-reason"] == "held"
     assert restore in project.summary
     assert project.cli.commands.count("plan") == planned
+    assert project.call("status") == 0
+    assert "further releases are held" in capsys.readouterr().out
 
 
 def test_the_way_back_that_is_printed_restores_the_very_tree(project: Project) -> None:
