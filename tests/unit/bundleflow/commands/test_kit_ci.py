@@ -53,7 +53,7 @@ def test_every_target_is_planned_and_said_in_one_comment(project: Project, pull:
     (body,) = comments(project, pull)
     assert body.startswith(marker("ci/."))
     assert "Plan of target prod (prod)\n\n**No changes.**" in body
-    assert body.count("create `jobs.model_training`") == 3
+    assert body.count("create | `jobs.model_training`") == 3
     assert "**No changes.**" in project.summary
 
 
@@ -89,8 +89,9 @@ def test_a_destructive_plan_is_shown_and_refused(project: Project, pull: int) ->
     assert project.call("ci") == 1
     assert project.outputs["failure-reason"] == "policy-denied"
     (body,) = comments(project, pull)
-    assert "🛑 delete `registered_models.classifier`" in body
-    assert "policy\\-denied" in body or "policy-denied" in body
+    assert "| 🛑 **delete** | `registered_models.classifier` |" in body
+    assert "❌ denied | `protect` | `registered_models.classifier`" in body
+    assert "`policy-denied`" in body
 
 
 def test_strict_findings_fail_the_check_with_their_place(project: Project, pull: int, capsys: pytest.CaptureFixture[str]) -> None:
@@ -108,7 +109,8 @@ def test_a_warning_of_any_target_is_annotated_where_the_runner_obeys(
     plan = {"plan_version": 2, "cli_version": "1.13.0", "plan": {}}
     project.cli.answer("plan-dev", plan, stderr="Warning: look here\n  in databricks.yml:3:5\n")
     check(project, pull)
-    assert project.call("ci") == 0
+    assert project.call("ci") == 1
+    assert project.outputs["failure-reason"] == "validation-failed"
     lines = capsys.readouterr().err.splitlines()
     obeyed = True
     for line in lines:
