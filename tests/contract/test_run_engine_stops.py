@@ -8,7 +8,10 @@ import pty
 import select
 import signal
 import subprocess
+import threading
 import time
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -183,3 +186,43 @@ def test_a_person_at_a_terminal_sees_a_bar(kit: Kit, jobs: Jobs) -> None:
     assert "\r\x1b[K[" in text
     assert "2/2 tasks" in text
     assert json.loads(kit.outputs()["failed-tasks"]) == []
+
+
+@pytest.fixture
+def github() -> Iterator[tuple[str, list[str]]]:
+    """What a job asks for its ID token: the address, and the requests that came."""
+    asked: list[str] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            content = json.dumps({"value": f"id-token-{len(asked)}"}).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}/token?api=1", asked
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_token_that_ends_during_a_run_is_renewed_and_not_more_often(kit: Kit, jobs: Jobs, github: tuple[str, list[str]]) -> None:
+    url, asked = github
+    # The SDK takes a token for expired 40 s before its end, so this one serves for two seconds.
+    answer = {"access_token": "short-lived", "token_type": "Bearer", "expires_in": 42}
+    kit.order({"path": "/oidc/v1/token", "times": 0, "status": 200, "body": answer})
+    job_id = jobs.create(jobs.python("one", "import time\ntime.sleep(6)\n"))
+    before = len(kit.server.log())
+    login = {"DATABRICKS_AUTH_TYPE": "github-oidc", "DATABRICKS_CLIENT_ID": "11111111-2222-4333-8444-555555555555", "DATABRICKS_TOKEN": ""}
+    oidc = {"ACTIONS_ID_TOKEN_REQUEST_URL": url, "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "request-token"}
+    done = kit.call("start", str(job_id), **login, **oidc)
+    assert done.code == 0, done.stderr
+    calls = kit.asked(before, "runs/get")
+    assert len(calls) > 8
+    assert 3 <= len(asked) < len(calls)

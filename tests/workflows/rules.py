@@ -28,7 +28,7 @@ def jobs_with_steps(file: YamlFile) -> Iterator[tuple[str, dict[str, Any]]]:
 def commands(job: dict[str, Any]) -> list[str]:
     """The kit's commands that a job runs, such as `deploy-stage`."""
     runs = [str(step.get("run", "")) for step in job.get("steps", [])]
-    return [match[1] for run in runs for match in re.finditer(r"^bundleflow ([\w-]+)", run, re.MULTILINE)]
+    return [match[1] for run in runs for match in re.finditer(r"^(?:exec )?bundleflow ([\w-]+)", run, re.MULTILINE)]
 
 
 def deploys(job: dict[str, Any]) -> bool:
@@ -140,7 +140,7 @@ def no_expression_in_run(file: YamlFile) -> Iterator[str]:
 @rule
 def run_is_one_command(file: YamlFile) -> Iterator[str]:
     """Logic lies in the package, where it is tested: a step starts one program, without pipes, redirections or fallbacks."""
-    allowed = r'(bundleflow|scripts/\w+|python3 "\$BUNDLEFLOW_ACTION_PATH/[\w./-]+")( ((--[\w-]+=)?"\$[A-Z_]+"|[\w./-]+))*'
+    allowed = r'((exec )?bundleflow|scripts/\w+|python3 "\$BUNDLEFLOW_ACTION_PATH/[\w./-]+")( ((--[\w-]+=)?"\$[A-Z_]+"|[\w./-]+))*'
     for place, step in file.steps:
         if "run" in step and not re.fullmatch(allowed, step["run"].strip()):
             yield f"step {place[-1]} is more than one command: {step['run'].strip()[:80]}"

@@ -70,8 +70,9 @@ def test_each_action_has_a_readme_with_an_example() -> None:
 def commands() -> Iterator[tuple[YamlFile, str, dict[str, str]]]:
     for file in KIT_FILES:
         for _, step in file.steps:
-            if str(step.get("run", "")).startswith("bundleflow "):
-                yield file, step["run"], step.get("env", {})
+            line = str(step.get("run", "")).removeprefix("exec ")
+            if line.startswith("bundleflow "):
+                yield file, line, step.get("env", {})
 
 
 COMMAND_LINES = list(commands())
@@ -98,3 +99,13 @@ def test_each_input_is_used() -> None:
         body = file.text.partition("\nruns:\n" if file.is_action else "\njobs:\n")[2]
         for name in interface.get("inputs") or {}:
             assert re.search(rf"\binputs\.{re.escape(name)}\b", body), f"{file.name}: input {name} is not used"
+
+
+def test_steps_that_follow_runs_give_their_place_to_the_kit() -> None:
+    """A cancelled job tells only the step's shell, which does not pass it on: without `exec` the run would go on."""
+    lines = [str(step.get("run", "")) for file in KIT_FILES for _, step in file.steps]
+    following = [
+        line for line in lines if re.search(r"bundleflow (deploy-stage|run start|test-integration$|\"\$BUNDLEFLOW_COMMAND\")", line)
+    ]
+    assert len(following) >= 6
+    assert [line for line in following if not line.startswith("exec bundleflow ")] == []
