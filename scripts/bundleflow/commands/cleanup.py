@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.git import fetch_commit, worktree
 from bundleflow.adapters.github import GitHubApi
-from bundleflow.adapters.preload import GITHUB, SDK, preload
+from bundleflow.adapters.preload import SDK, preload
 from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace_contents import WorkspaceContents
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
@@ -25,7 +25,8 @@ from bundleflow.report.markdown import code, escape
 OLDER_THAN_HOURS = 24.0
 MODES = ("dry-run", "destroy")
 
-EXAMPLES = """examples, in a job with `environment: {name: test, deployment: false}`:
+EXAMPLES = """examples:
+  # in a job with `environment: {name: test, deployment: false}`
   BUNDLEFLOW_ENVIRONMENT=test bundleflow cleanup --dry-run             # list what would go, and why
   BUNDLEFLOW_ENVIRONMENT=test bundleflow cleanup --destroy             # remove it
   BUNDLEFLOW_ENVIRONMENT=test bundleflow cleanup --pull-request 17 --destroy
@@ -73,7 +74,7 @@ def run(args: argparse.Namespace) -> int:
         tell(f"pull request {closed} comes from a fork: nothing was deployed for it")
         return 0
     job = load_job(args, stage="test")
-    preload(SDK, GITHUB)
+    preload(SDK)  # GitHub is asked only where something has been left
     dry_run = _dry_run(args, job)
     rule = Rule(closed, _hours(args, job), now())
     outcomes = _judged(job, rule)

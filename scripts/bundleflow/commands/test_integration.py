@@ -19,7 +19,8 @@ from bundleflow.releases.isolation import VARIABLE, check_isolation
 from bundleflow.releases.remove_deployment import destroy
 from bundleflow.report.markdown import code
 
-EXAMPLES = """examples, in a job with `environment: {name: test, deployment: false}`:
+EXAMPLES = """examples:
+  # in a job with `environment: {name: test, deployment: false}`
   BUNDLEFLOW_ENVIRONMENT=test bundleflow test-integration
   BUNDLEFLOW_ENVIRONMENT=test bundleflow test-integration --destroy-only    # what a cancelled run left"""
 
