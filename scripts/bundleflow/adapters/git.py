@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import os
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -73,6 +74,9 @@ def fetch_commit(commit: str, folder: Path | str = ".", *, server: str = "", tok
     Raises:
         BundleflowError: There is no such commit, or no repository.
     """
+    if not re.fullmatch(r"[0-9a-f]{40}|[0-9a-f]{64}", commit):
+        # `git fetch` takes options behind the remote's name too, `--upload-pack=PROGRAM` among them.
+        raise _error("A commit to fetch is not named by its full id.", "Give all 40 hexadecimal digits.", ExitCode.USAGE, commit[:200])
     try:
         commit_of(commit, folder)
     except BundleflowError:
@@ -90,11 +94,8 @@ def _git(folder: Path | str, *argv: str, env: Mapping[str, str] | None = None) -
         done = subprocess.run(
             command,
             capture_output=True,
-            text=True,
             timeout=TIMEOUT_S,
             check=True,
-            encoding="utf-8",
-            errors="replace",
             env={**os.environ, **env} if env else None,
             stdin=subprocess.DEVNULL,
         )
@@ -107,9 +108,10 @@ def _git(folder: Path | str, *argv: str, env: Mapping[str, str] | None = None) -
             f"`git {argv[0]}` failed in {folder}.",
             "Run this in a checkout that holds the commits in question (`fetch-depth: 0` with actions/checkout).",
             ExitCode.USAGE,
-            error.stderr.strip(),
+            error.stderr.decode("utf-8", "replace").strip(),
         ) from error
-    return done.stdout
+    # Not read as text by `subprocess`: that would change carriage returns in names of files.
+    return done.stdout.decode("utf-8", "replace")
 
 
 def _error(cause: str, fix: str, code: ExitCode, details: str = "") -> BundleflowError:
