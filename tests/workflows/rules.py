@@ -90,8 +90,10 @@ def permissions_that_are_used(file: YamlFile) -> Iterator[str]:
         done = commands(job)
         if ("id-token" in permissions) != logs_in(job):
             yield f"job {name}: `id-token: write` and a login to Databricks go together"
-        if "deployments" in permissions and not set(done) & {"deploy-stage", "record"}:
+        if permissions.get("deployments") == "write" and not set(done) & {"deploy-stage", "record"}:
             yield f"job {name} may write deployments and files none"
+        if permissions.get("deployments") == "read" and "plan-release" not in done:
+            yield f"job {name} may read deployments and does not"
         if permissions.get("pull-requests") == "write" and not set(done) & {"ci", "propose-release", "comment"}:
             yield f"job {name} may write pull requests and does not"
         if permissions.get("contents") == "write":
