@@ -70,6 +70,12 @@ def test_yaml_blocks(block: Block, tmp_path: Path) -> None:
         flow = tmp_path / "bundleflow.yml"
         flow.write_text(block.text)
         load_flow(flow)
+    if isinstance(document, dict) and {"version", "warnings"} <= set(document) and "stages" not in document:
+        from bundleflow.records.accepted import load_accepted
+
+        file = tmp_path / "accepted-warnings.yml"
+        file.write_text(block.text)
+        assert load_accepted(file).entries
 
 
 @pytest.mark.parametrize("block", of("json"))

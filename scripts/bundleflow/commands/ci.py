@@ -102,6 +102,8 @@ def _write_data(folder: str, data: dict[str, Any], job: JobContext) -> None:
         Path(folder).mkdir(parents=True, exist_ok=True)
         (Path(folder) / DATA_FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
         job.runner.output("plan-written", "true")
+        # The name of an artifact may not hold a slash; bundles of one repository must not overwrite each other's.
+        job.runner.output("bundle-id", hashlib.sha256(job.bundle.encode()).hexdigest()[:8])
 
 
 def _mark_outdated(job: JobContext) -> BundleflowError | None:
