@@ -53,6 +53,10 @@ class Acts:
             return self._try_to_merge(action)
         if isinstance(action, model.UseIdentityOf):
             return self._use_identity_of(action)
+        if isinstance(action, model.StartByHand):
+            self._stage.github.dispatch_workflow(self._repository, action.who, action.file, action.branch, dict(action.inputs))
+            told = ", ".join(f"{name}: {value}" for name, value in action.inputs)
+            return [f"{action.who} started {action.file} on {action.branch} by hand{f' ({told})' if told else ''}"]
         return self._read_output(action)
 
     def undo(self, action: model.Action) -> None:

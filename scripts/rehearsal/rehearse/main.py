@@ -42,7 +42,12 @@ def parser() -> argparse.ArgumentParser:
     )
     made.add_argument("directory", nargs="?", metavar="DIR", type=Path, help="the project's folder; it is copied, and not changed")
     made.add_argument("--template", metavar="NAME", help="rehearse a template instead of a folder (default: iris)")
-    made.add_argument("--scenario", metavar="NAME", default="green", help="the story to play, or `all` (default: green)")
+    made.add_argument(
+        "--scenario",
+        metavar="NAME",
+        default="green",
+        help="what to play, from the list below; several with commas, or `all` (default: green)",
+    )
     made.add_argument("--json", action="store_true", help="print the result as JSON on standard output; progress goes to standard error")
     made.add_argument("--report", metavar="FILE.html", type=Path, help=f"where the report is written (default: {DEFAULT_REPORT})")
     made.add_argument("--keep", metavar="DIR", type=Path, help="keep the rehearsal's folder there: repository, workspace, logs")

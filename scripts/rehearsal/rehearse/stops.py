@@ -125,6 +125,14 @@ def _no_comment(_: model.NoComment, memory: Memory) -> Check:
     return Check(f"no comment on pull request #{memory.pull}", ok=not comments, found=found)
 
 
+def _says(wanted: model.Says, memory: Memory) -> Check:
+    job = _job_of(memory, wanted.file, wanted.job)
+    summary = "\n".join(job.log.summaries) if job and job.log else ""
+    ok = wanted.text.lower() in summary.lower()
+    expected = f"the summary of {wanted.file}, job {wanted.job}, says `{wanted.text}`"
+    return Check(expected, ok=ok, found="it does" if ok else f"{len(summary)} characters without it")
+
+
 CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     model.Stopped: _stopped,
     model.Rejected: _rejected,
@@ -135,4 +143,5 @@ CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     model.OneAfterTheOther: _one_after_the_other,
     model.ReadOnly: _read_only,
     model.NoComment: _no_comment,
+    model.Says: _says,
 }

@@ -91,3 +91,12 @@ class Terminal:
             word = ("stopped as expected" if step.stopped else "done") if step.ok else "WENT WRONG"
             shown = self._paint(f"{word:<19}", _GREEN if step.ok else _RED)
             self.write(f"  {step.title:<{width}}  {shown}  {step.duration_s:5.1f} s  {step.expected}")
+            if step.stopped_where:
+                self.write(f"  {'':<{width}}  by {_one_line(step.stopped_where, 60)}: {_one_line(step.stopped_why, 200)}")
+        if scenario.left_out:
+            self.write(f"  left out: {_one_line(scenario.left_out, 200)}")
+
+
+def _one_line(text: str, limit: int) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= limit else line[: limit - 1] + "…"

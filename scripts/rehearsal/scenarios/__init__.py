@@ -15,13 +15,15 @@ def choose(name: str) -> list[Story]:
     """Give the stories for `--scenario`.
 
     Args:
-        name: A story's name, or `all`.
+        name: A story's name, several with commas between them, or `all`.
 
     Raises:
         BundleflowError: There is no such story.
     """
     if name == "all":
         return list(STORIES.values())
+    if "," in name:
+        return [story for each in name.split(",") for story in choose(each.strip())]
     if name not in STORIES:
         import difflib
 

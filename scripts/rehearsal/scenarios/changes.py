@@ -88,3 +88,20 @@ HOME_FOLDER = Change(
     ),
     otherwise=(),
 )
+
+_SMOKE = "    smoke: [{endpoint: no-such-endpoint, request: {dataframe_records: [{petal_length: 1.4}]}}]\n"
+
+FAILING_SMOKE = Change(
+    message="Ask an endpoint after each release",
+    edits=(
+        Edit("bundleflow.yml", "    requires: staging\n", f"    requires: staging\n{_SMOKE}"),
+        Edit("resources/model_training.job.yml", "timeout_seconds: 3600", "timeout_seconds: 2640"),
+    ),
+    otherwise=(),
+)
+
+NO_SMOKE = Change(
+    message="Do not ask an endpoint that is not there yet",
+    edits=(Edit("bundleflow.yml", _SMOKE, ""),),
+    otherwise=(Edit("REHEARSAL.md", "", "No smoke check.\n"),),
+)

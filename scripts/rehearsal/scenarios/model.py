@@ -101,7 +101,17 @@ class UseIdentityOf:
     push: Push
 
 
-Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf
+@dataclass(frozen=True)
+class StartByHand:
+    """Somebody starts a workflow of a branch by hand, with inputs (name → value)."""
+
+    file: str
+    branch: str
+    who: str
+    inputs: tuple[tuple[str, str], ...] = ()
+
+
+Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf | StartByHand
 
 
 @dataclass(frozen=True)
@@ -293,10 +303,19 @@ class NoComment:
     """Nobody commented on the scene's pull request."""
 
 
+@dataclass(frozen=True)
+class Says:
+    """The summary of a job of this scene holds a text (compared without regard to case)."""
+
+    file: str
+    job: str
+    text: str
+
+
 Expectation = (
     WorkflowEnds | JobEnds | OneComment | Deployed | NotDeployed | Updated | JobsRan | OwnDeploymentGone | Recorded
     | ReleaseProposed | GateAsked | Champion | MergeRefused | Output | Stopped | Rejected | Superseded | WaitsAtGate
-    | GateNotAsked | Untouched | OneAfterTheOther | ReadOnly | NoComment
+    | GateNotAsked | Untouched | OneAfterTheOther | ReadOnly | NoComment | Says
 )  # fmt: skip
 
 

@@ -2,7 +2,17 @@
 
 from __future__ import annotations
 
-from rehearsal.scenarios.changes import BROKEN_FEATURE, HOME_FOLDER, LONGER_LIMIT, NEW_FEATURE, NO_MODEL, PLAIN, time_limit
+from rehearsal.scenarios.changes import (
+    BROKEN_FEATURE,
+    FAILING_SMOKE,
+    HOME_FOLDER,
+    LONGER_LIMIT,
+    NEW_FEATURE,
+    NO_MODEL,
+    NO_SMOKE,
+    PLAIN,
+    time_limit,
+)
 from rehearsal.scenarios.model import (
     Change,
     Deployed,
@@ -20,7 +30,9 @@ from rehearsal.scenarios.model import (
     ReadOnly,
     Rejected,
     ReleaseProposed,
+    Says,
     Scene,
+    StartByHand,
     Stopped,
     Story,
     Superseded,
@@ -236,6 +248,39 @@ SUPERSEDED_RELEASE = Story(
     ),
 )
 
+SMOKE_FAILS = Story(
+    name="smoke-fails",
+    title="A deployment whose smoke check fails holds further releases until somebody says go",
+    deployed=_PROD,
+    quick=True,
+    scenes=(
+        _to_staging(FAILING_SMOKE),
+        Scene(
+            "Merge to release, approved; the endpoint does not answer",
+            "deployed, found broken, the way back is told; nothing is done on its own",
+            MergePull("release", who="release-manager"),
+            (GateAsked("prod"), Stopped("cd-prod.yml", "deploy", "smoke-failed"), Says("cd-prod.yml", "deploy", "to go back to")),
+            gate=Gate("prod"),
+            stopped=True,
+        ),
+        _to_staging(NO_SMOKE, "A correction reaches main"),
+        Scene(
+            "Merge the correction to release",
+            "held: nobody said go since the last one failed",
+            MergePull("release", who="release-manager"),
+            (Stopped("cd-prod.yml", "plan", "held"), GateNotAsked("prod"), Untouched("prod")),
+            stopped=True,
+        ),
+        Scene(
+            "The release manager says go",
+            "planned, approved and deployed; the hold is over",
+            StartByHand("cd-prod.yml", "release", "release-manager", (("resume", "true"),)),
+            (GateAsked("prod"), WorkflowEnds("cd-prod.yml"), Deployed("prod")),
+            gate=Gate("prod"),
+        ),
+    ),
+)
+
 STOPPED = (
     FAILING_TEST,
     FORK,
@@ -247,4 +292,5 @@ STOPPED = (
     DESTRUCTIVE_PLAN,
     TWO_DEPLOYS,
     SUPERSEDED_RELEASE,
+    SMOKE_FAILS,
 )
