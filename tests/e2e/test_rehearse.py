@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 import yaml
+from canary import contents, credentials_in
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900)]
 
@@ -73,6 +74,7 @@ class Both:
     template: Played
     hostile: Played
     listener: Listener
+    kept: Path
 
 
 def hostile_project(folder: Path, listener: Listener) -> Path:
@@ -128,16 +130,19 @@ def both(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Both]:
     project = hostile_project(folder / "hostile", listener)
     before = {path: path.read_bytes() for path in project.rglob("*") if path.is_file()}
     started = []
-    for arguments, environment in (([], dict(os.environ)), ([str(project)], hostile_home(folder / "home", listener))):
+    for arguments, environment in (
+        (["--keep", str(folder / "kept")], dict(os.environ)),
+        ([str(project)], hostile_home(folder / "home", listener)),
+    ):
         report = folder / f"report-{len(started)}.html"
         argv = [*PROGRAM, *arguments, "--json", "--report", str(report)]
         environment |= {"TMPDIR": str(temporary)}
         process = subprocess.Popen(argv, cwd=folder, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
         started.append((process, report))
     played = [finish(*each) for each in started]
-    assert list(temporary.iterdir()) == [], "both took their folders away"
+    assert list(temporary.iterdir()) == [], "nothing is left but what was to be kept"
     assert {path: path.read_bytes() for path in project.rglob("*") if path.is_file()} == before, "the project is not changed"
-    yield Both(*played, listener)
+    yield Both(*played, listener, folder / "kept")
     listener.close()
 
 
@@ -200,6 +205,37 @@ def test_no_token_is_in_report_result_or_progress(both: Both):
         everything = json.dumps(played.result) + played.progress + played.report.read_text(encoding="utf-8")
         for mark in ("dapi-the-callers", "ghp-the-callers", "ghs_", "local-", "eyJhbGci"):
             assert mark not in everything
+
+
+def test_no_credential_is_in_anything_that_is_left(both: Both):
+    """Deployed bundle, artifacts, repositories, caches, logs: only the file with the operator's token for the workspace has one."""
+    names = [name for name, _ in contents(both.kept)]
+    for part in (
+        "workspace/data/workspace/",
+        "github/artifacts/",
+        "github/repositories/",
+        "cache/",
+        "workspace/requests.jsonl",
+        "actions/",
+    ):
+        assert any(name.startswith(part) for name in names), part
+    assert credentials_in(both.kept) == ["identities.json"]
+
+
+def test_only_jobs_of_an_environment_held_its_identity(both: Both):
+    """By the workspace's own log: who called is a matter of the token that GitHub gave to the job."""
+    told = json.loads((both.kept / "identities.json").read_text())["identities"]
+    names = {each["application_id"]: each["display_name"].partition("-")[2] for each in told if "application_id" in each}
+    held = {
+        (run["name"], run["event"], job["environment"], names[call["identity"]])
+        for run in both.template.result["workflow_runs"]
+        for job in run["jobs"]
+        for call in job["workspace_calls"]
+        if call["identity"] in names
+    }
+    assert all(environment == identity for _, _, environment, identity in held)
+    assert {name for name, _, _, identity in held if identity.startswith("production")} == {"cd-prod"}
+    assert {identity for _, event, _, identity in held if event == "pull_request"} == {"test"}
 
 
 def test_measures_are_told(both: Both):

@@ -127,7 +127,7 @@ def policies_in(told: str) -> list[dict[str, Any]]:
 
 @pytest.mark.parametrize("argv", [PLAN, START], ids=["CLI", "SDK"])
 @pytest.mark.parametrize("ids", [False, True], ids=["token by names", "token with ids"])
-def test_a_subject_in_the_other_form_is_explained_and_the_policy_it_names_lets_the_job_in(
+def test_a_subject_in_the_other_form_is_explained_and_the_policy_lets_the_job_in(
     stage: LoginStage, ids: bool, argv: tuple[str, ...]
 ) -> None:
     stage.use_ids(ids)

@@ -11,40 +11,42 @@ from bundleflow.records.errors import FailureReason
 
 ROOT = Path(__file__).resolve().parents[3]
 DRIVEN_BY = {
-    FailureReason.VALIDATION_FAILED: "unit/bundleflow/commands/test_kit_ci.py::test_strict_findings_fail_the_check_with_their_place",
-    FailureReason.POLICY_DENIED: "unit/bundleflow/commands/test_kit_ci.py::test_a_destructive_plan_is_shown_and_refused",
-    FailureReason.PLAN_CHANGED: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_a_plan_that_changed_after_the_approval_stops_the_deployment",
-    FailureReason.PLAN_DEPENDS_ON_IDENTITY: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_a_plan_that_depends_on_the_identity_is_refused",
-    FailureReason.FLOW_INVALID: "unit/bundleflow/test_unit_tests.py::test_what_the_flow_file_names_must_exist",
-    FailureReason.FLOW_MISMATCH: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_what_stops_it_before_any_login",
-    FailureReason.NOT_ISOLATED: "unit/bundleflow/commands/test_kit_ci.py::test_a_target_that_pull_requests_would_share_is_not_deployed",
-    FailureReason.SUPERSEDED: "unit/bundleflow/commands/test_kit_production.py::test_a_newer_commit_on_release_supersedes_the_one_that_waits",
-    FailureReason.HELD: "unit/bundleflow/commands/test_kit_production.py::test_a_failed_deployment_holds_further_releases_and_prints_the_way_back",
-    FailureReason.NOT_APPROVED: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_nothing_is_deployed_that_nobody_approved",
-    FailureReason.NO_EVIDENCE: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_a_release_without_evidence_is_not_even_planned",
-    FailureReason.LOCKED: "unit/bundleflow/commands/test_kit_with_stand_ins.py::test_a_held_lock_is_told_as_such",
-    FailureReason.DEPLOY_FAILED: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_a_failed_deployment_is_recorded_as_such",
-    FailureReason.CLEANUP_FAILED: "unit/bundleflow/commands/test_kit_cleanup.py::test_a_state_that_names_somebody_elses_schema_is_not_followed",
+    FailureReason.VALIDATION_FAILED: "commands/test_kit_ci.py::test_strict_findings_fail_the_check_with_their_place",
+    FailureReason.POLICY_DENIED: "commands/test_kit_ci.py::test_a_destructive_plan_is_shown_and_refused",
+    FailureReason.PLAN_CHANGED: "commands/test_kit_deploy_stage.py::test_a_plan_that_changed_after_the_approval_stops_the_deployment",
+    FailureReason.PLAN_DEPENDS_ON_IDENTITY: "commands/test_kit_deploy_stage.py::test_a_plan_that_depends_on_the_identity_is_refused",
+    FailureReason.FLOW_INVALID: "kit/test_unit_tests.py::test_what_the_flow_file_names_must_exist",
+    FailureReason.FLOW_MISMATCH: "commands/test_kit_deploy_stage.py::test_what_stops_it_before_any_login",
+    FailureReason.NOT_ISOLATED: "commands/test_kit_ci.py::test_a_target_that_pull_requests_would_share_is_not_deployed",
+    FailureReason.SUPERSEDED: "commands/test_kit_production.py::test_a_newer_commit_on_release_supersedes_the_one_that_waits",
+    FailureReason.HELD: "commands/test_kit_production.py::test_a_failed_deployment_holds_further_releases_and_prints_the_way_back",
+    FailureReason.NOT_APPROVED: "commands/test_kit_deploy_stage.py::test_nothing_is_deployed_that_nobody_approved",
+    FailureReason.NO_EVIDENCE: "commands/test_kit_deploy_stage.py::test_a_release_without_evidence_is_not_even_planned",
+    FailureReason.LOCKED: "commands/test_kit_with_stand_ins.py::test_a_held_lock_is_told_as_such",
+    FailureReason.DEPLOY_FAILED: "commands/test_kit_deploy_stage.py::test_a_failed_deployment_is_recorded_as_such",
+    FailureReason.CLEANUP_FAILED: "commands/test_kit_cleanup.py::test_a_state_that_names_somebody_elses_schema_is_not_followed",
     FailureReason.RUN_FAILED: "contract/test_run_engine.py::test_a_failed_run_fails_with_its_outputs_and_the_trace",
     FailureReason.RUN_TIMEOUT: "contract/test_run_engine.py::test_a_run_is_left_alone_after_the_time_given_and_followed_again",
     FailureReason.RUN_CANCELED: "contract/test_run_engine_stops.py::test_a_stopped_start_cancels_its_run",
-    FailureReason.TESTS_FAILED: "unit/bundleflow/test_unit_tests.py::test_failing_test_is_annotated_where_it_fails",
-    FailureReason.LINT_FAILED: "unit/bundleflow/test_lint.py::test_findings_are_told_everywhere",
-    FailureReason.SMOKE_FAILED: "unit/bundleflow/commands/test_kit_production.py::test_a_smoke_check_that_fails_fails_the_stage_after_the_deployment",
-    FailureReason.AUTH_FAILED: "security/test_login.py::test_a_subject_in_the_other_form_is_explained_and_the_policy_it_names_lets_the_job_in",
-    FailureReason.CLI_UNVERIFIED: "unit/bundleflow/test_install_cli.py::test_tampered_file_is_refused",
-    FailureReason.CLI_FAILED: "unit/bundleflow/adapters/test_kit_databricks_cli.py::test_output_that_is_no_json_is_an_error_of_the_cli",
-    FailureReason.GITHUB_FAILED: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_a_token_that_may_not_record_stops_it_before_the_deployment",
-    FailureReason.WRONG_USE: "unit/bundleflow/commands/test_kit_deploy_stage.py::test_what_stops_it_before_any_login",
-    FailureReason.OUTSIDE_TROUBLE: "unit/bundleflow/test_install_cli.py::test_trouble_that_stays_ends_after_some_attempts",
+    FailureReason.TESTS_FAILED: "kit/test_unit_tests.py::test_failing_test_is_annotated_where_it_fails",
+    FailureReason.LINT_FAILED: "kit/test_lint.py::test_findings_are_told_everywhere",
+    FailureReason.SMOKE_FAILED: "commands/test_kit_production.py::test_a_smoke_check_that_fails_fails_the_stage_after_the_deployment",
+    FailureReason.AUTH_FAILED: "security/test_login.py::test_a_subject_in_the_other_form_is_explained_and_the_policy_lets_the_job_in",
+    FailureReason.CLI_UNVERIFIED: "kit/test_install_cli.py::test_tampered_file_is_refused",
+    FailureReason.CLI_FAILED: "kit/adapters/test_kit_databricks_cli.py::test_output_that_is_no_json_is_an_error_of_the_cli",
+    FailureReason.GITHUB_FAILED: "commands/test_kit_deploy_stage.py::test_a_token_that_may_not_record_stops_it_before_the_deployment",
+    FailureReason.WRONG_USE: "commands/test_kit_deploy_stage.py::test_what_stops_it_before_any_login",
+    FailureReason.OUTSIDE_TROUBLE: "kit/test_install_cli.py::test_trouble_that_stays_ends_after_some_attempts",
 }
-"""Reason → the test that brings it about: file below `tests/`, and function."""
+"""Reason → the test that brings it about: file and function."""
+PLACES = {"commands": "unit/bundleflow/commands", "kit": "unit/bundleflow"}
 
 
 @pytest.mark.parametrize("reason", FailureReason)
 def test_a_named_test_brings_it_about(reason: FailureReason) -> None:
     file, _, name = DRIVEN_BY[reason].partition("::")
-    path = ROOT / "tests" / file
+    place, _, rest = file.partition("/")
+    path = ROOT / "tests" / PLACES.get(place, place) / rest
     text = path.read_text(encoding="utf-8")
     (function,) = [each for each in ast.walk(ast.parse(text)) if isinstance(each, ast.FunctionDef) and each.name == name]
     first = min([function.lineno, *(each.lineno for each in function.decorator_list)])
