@@ -10,8 +10,8 @@ import pytest
 from bundleflow.records.errors import BundleflowError
 from rehearsal import scenarios
 from rehearsal.rehearse import main
-from rehearsal.rehearse.expectations import _CHECKS, applies
 from rehearsal.rehearse.acts import fits
+from rehearsal.rehearse.expectations import _CHECKS, applies
 from rehearsal.rehearse.player import _together
 from rehearsal.rehearse.project import take
 from rehearsal.rehearse.result import Check, Rehearsal, Scenario, Step
