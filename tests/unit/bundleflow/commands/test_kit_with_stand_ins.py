@@ -54,7 +54,8 @@ class StandIns:
         return subprocess.run(command, cwd=self.folder, env={**self.env, **env}, capture_output=True, text=True, timeout=120, check=False)
 
     def deploy(self) -> subprocess.CompletedProcess[str]:
-        return self.call("deploy-stage", "--json", BUNDLEFLOW_STAGE="dev", BUNDLEFLOW_ENVIRONMENT="dev")
+        given = {"BUNDLEFLOW_STAGE": "dev", "BUNDLEFLOW_ENVIRONMENT": "dev", "BUNDLEFLOW_LOCK_WAIT_S": "1"}
+        return self.call("deploy-stage", "--json", **given)
 
     def plan(self) -> dict[str, Any]:
         found = self.call("plan", "--target", "dev", "--json")
@@ -161,3 +162,72 @@ def test_a_start_that_is_retried_makes_one_run(stand_ins: StandIns) -> None:
     assert done.returncode == 0, done.stderr
     runs = list(stand_ins.client.jobs.list_runs())
     assert [run.run_id for run in runs] == [json.loads(done.stdout)["run_id"]]
+
+
+SHARED_FOLDER = """\
+version: 1
+warnings:
+  - pattern: the bundle root path .* is writable by all workspace users
+    target: "*"
+    reason: a workspace for tests
+"""
+
+
+def check(stand_ins: StandIns) -> tuple[int, dict[str, Any], str]:
+    """Run the pull request's check, a folder for everybody accepted; exit code, result for target dev, what was said."""
+    (stand_ins.folder / "bundleflow.yml").write_text(FLOW + "warnings: accepted.yml\n")
+    (stand_ins.folder / "accepted.yml").write_text(SHARED_FOLDER)
+    done = stand_ins.call("ci", "--json", BUNDLEFLOW_STAGE="dev", BUNDLEFLOW_ENVIRONMENT="dev")
+    assert done.stdout, done.stderr
+    data = json.loads(done.stdout)["dev"]
+    assert isinstance(data, dict)
+    return done.returncode, data, done.stderr
+
+
+def test_the_check_passes_what_can_be_deployed(stand_ins: StandIns) -> None:
+    code, data, said = check(stand_ins)
+    assert (code, data["errors"], len(data["warnings"])) == (0, [], 1), said
+    assert data["summary"] == "1 to add, 0 to change, 0 to delete, 0 unchanged"
+
+
+SCHEDULE = '      schedule: {quartz_cron_expression: "0 0 3 * * ?", timezone_id: UTC}\n      tasks:'
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ("python_file: tidy.py", "python_file: tidied.py", "tidied.py"),
+        ("      environments:", "      unknwon: 1\n      environments:", "unknown field: unknwon"),
+        ("name: tidy${var.suffix}", "name: tidy${var.suffix}${bundle.targt}", "${bundle.targt}"),
+        ('{environment_version: "2"}', '{environment_version: "2", dependencies: [./dist/*.whl]}', "dist/*.whl"),
+        ("      tasks:", SCHEDULE, "resources.jobs.tidy.schedule"),
+    ],
+    ids=["missing file", "unknown field", "unresolved", "missing wheel", "schedule"],
+)
+def test_the_check_stops_what_the_cli_would_let_pass_or_trip_over(stand_ins: StandIns, old: str, new: str, said: str) -> None:
+    file = stand_ins.folder / "databricks.yml"
+    assert old in file.read_text()
+    file.write_text(file.read_text().replace(old, new, 1))
+    code, data, _ = check(stand_ins)
+    assert code == 1
+    assert {each["reason"] for each in data["errors"]} == {"validation-failed"}
+    assert all(said in each["cause"] for each in data["errors"]), data["errors"]
+
+
+def test_a_running_job_is_not_deleted_under_its_run(stand_ins: StandIns) -> None:
+    (stand_ins.folder / "tidy.py").write_text("import time\ntime.sleep(120)\n")
+    assert stand_ins.deploy().returncode == 0
+    job = next(iter(stand_ins.client.jobs.list()))
+    assert job.job_id is not None
+    run_id = stand_ins.client.jobs.run_now(job.job_id).run_id
+    file = stand_ins.folder / "databricks.yml"
+    file.write_text(file.read_text().partition("resources:")[0])
+    refused = stand_ins.deploy()
+    assert refused.returncode == 1
+    assert "(policy-denied)" in refused.stderr
+    assert f"delete of `jobs.tidy` while it is running (run {run_id})" in refused.stderr
+    assert stand_ins.client.jobs.get(job.job_id).job_id == job.job_id
+    stand_ins.client.jobs.cancel_run(run_id)
+    stand_ins.client.jobs.wait_get_run_job_terminated_or_skipped(run_id)
+    again = stand_ins.deploy()
+    assert again.returncode == 0, again.stderr
