@@ -41,6 +41,12 @@ def logs_in(job: dict[str, Any]) -> bool:
     return any(LOGIN in step.get("env", {}) for step in job.get("steps", []))
 
 
+def probes(job: dict[str, Any]) -> bool:
+    """Whether a job only asserts facts about GitHub itself: what it asks for is what is looked at, and it logs in nowhere."""
+    runs = [str(step["run"]) for step in job.get("steps", []) if "run" in step]
+    return bool(runs) and all(run.startswith("scripts/platform ") for run in runs)
+
+
 def scalars(value: Any) -> Iterator[Any]:
     """Every value below."""
     if isinstance(value, dict):
@@ -85,7 +91,7 @@ def permissions_that_are_used(file: YamlFile) -> Iterator[str]:
     """id-token goes with a login, deployments with a deployment, pull-requests with a comment or proposal."""
     for name, job in jobs_with_steps(file):
         permissions = job.get("permissions") or {}
-        if not isinstance(permissions, dict):
+        if not isinstance(permissions, dict) or probes(job):
             continue
         done = commands(job)
         if ("id-token" in permissions) != logs_in(job):
@@ -264,6 +270,8 @@ def environment_of_each_login(file: YamlFile) -> Iterator[str]:
     """Who logs in names an environment: identity, variables and gate hang on it. Who only plans or tests files no record."""
     for name, job in jobs_with_steps(file):
         environment = job.get("environment")
+        if probes(job):
+            continue
         if not logs_in(job):
             if environment is not None:
                 yield f"job {name} names an environment and does not log in"
@@ -336,7 +344,7 @@ def clean_up_waits_for_the_test(file: YamlFile) -> Iterator[str]:
 @rule
 def failures_are_told(file: YamlFile) -> Iterator[str]:
     """Each job runs the kit (which writes a summary whatever happens) and hands on its `failure-reason`."""
-    if file.call is None:
+    if file.call is None or all(probes(job) for job in file.jobs.values()):
         return
     value = str(((file.call.get("outputs") or {}).get("failure-reason") or {}).get("value"))
     for name, job in jobs_with_steps(file):
