@@ -27,6 +27,8 @@ from bundleflow.report.terminal import plan_text, run_text
 
 OWN_WORDS = {"started", "conclusion", "result", "result_state", "life_cycle_state", "sha", "html_url", "method", "outcome", "state"}
 """Fields that a rehearsal fills with words of its own."""
+LONG_FIELDS = {"summary_markdown", "log_tail", "message", "ref"}
+"""Fields that take the whole of a long text; with all of them the page would be of 50 MB."""
 PAGE = "https://example.databricks.com/run/1"
 
 
@@ -78,7 +80,9 @@ def story(text: str) -> dict[str, Any]:
             return {name: replaced(each, name) for name, each in value.items()}
         if isinstance(value, list):
             return [replaced(each, key) for each in value]
-        return text if isinstance(value, str) and key not in OWN_WORDS else value
+        if not isinstance(value, str) or key in OWN_WORDS:
+            return value
+        return text if key in LONG_FIELDS else text[:2000]
 
     found = replaced(asdict(rehearsal(ok=False)))
     assert isinstance(found, dict)
