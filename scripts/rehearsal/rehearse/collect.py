@@ -9,7 +9,7 @@ from typing import Any
 
 from rehearsal.actions.masking import Masker
 from rehearsal.actions.runner import JobState, WorkflowRun
-from rehearsal.rehearse import result, settings
+from rehearsal.rehearse import measures, result, settings
 from rehearsal.rehearse.player import Player
 from rehearsal.rehearse.stage import Stage
 from rehearsal.rehearse.view import WorkspaceView, run_result
@@ -29,10 +29,14 @@ STAND_INS = (
 )
 
 IMITATED = (
-    "Gates, reviewers and branch policies of environments are the rehearsal's own, by the same API.",
-    "Order and cancelling in concurrency groups follow GitHub's documentation, not its code.",
-    "A job's permissions are kept by one limited token per job; GitHub's own refusals may differ in detail.",
-    "`uses: $/...`, `queue: max` and `deployment: false` are taken out of the copy that act plays.",
+    "Gates, reviewers and branch policies of environments are the rehearsal's own, by the same API (`gate-waits`, `approval`).",
+    "Order and cancelling in concurrency groups follow GitHub's documentation (`queue-keeps-order`, `newer-supersedes`).",
+    "A job's permissions are kept by one limited token per job, also in called workflows (`limited-token`).",
+    "OIDC tokens are the rehearsal's own, with GitHub's claims, only where `id-token: write` stands (`identity`, `no-identity`).",
+    "`uses: $/...`, `queue: max` and `deployment: false` are taken out of the copy that act plays (`own-files`, `records`).",
+    "Workflows of a pull request that `GITHUB_TOKEN` opened wait for a person (`bot-pull-request`).",
+    "An output that holds a masked value is empty in the next job on GitHub; act hands it on (`masked-output`).",
+    "The names in brackets are facts that `self-platform.yml` asserts on the real GitHub, wherever the kit is hosted.",
     "A job waits for all jobs of its stage of the run, not only for those that it needs.",
     "Runs of jobs are looked at every 0.1 s and not every second, because they take seconds.",
     "A checkout holds the whole history; on GitHub it holds one commit unless `fetch-depth` says more.",
@@ -197,6 +201,7 @@ def rehearsal(stage: Stage, player: Player, played: list[result.Scenario], began
     """
     runs = workflow_runs(stage)
     outside = list(stage.proxy.refused)
+    promotion = measures.promotion_jobs(stage, player.promotion)
     timings = dict(stage.timings.seconds)
     for scenario in played:
         for step in scenario.steps:
@@ -220,6 +225,20 @@ def rehearsal(stage: Stage, player: Player, played: list[result.Scenario], began
             "jobs": float(sum(job.conclusion != "skipped" for run in runs for job in run.jobs)),
             "cli_calls": float(settings.cli_calls(stage.folder)),
             "workspace_requests": float(requests(stage.workspace.log)),
+            **_of_promotion(stage, player, promotion, runs),
         },
+        promotion=promotion,
         kept=str(stage.folder) if stage.kept else "",
     )
+
+
+def _of_promotion(stage: Stage, player: Player, jobs: list[result.PromotionJob], runs: list[result.WorkflowRunRecord]) -> dict[str, float]:
+    if not jobs:
+        return {}
+    ids = {number for step in player.promotion for number in step.workflow_runs}
+    return {
+        "promotion_jobs": float(len(jobs)),
+        "promotion_cli_calls": float(sum(job.cli_calls for job in jobs)),
+        "promotion_workspace_requests": float(sum(len(job.workspace_calls) for run in runs if run.id in ids for job in run.jobs)),
+        "kit_share_per_cli_call_s": measures.kit_share_s(stage),
+    }

@@ -40,6 +40,9 @@ class Player:
         self.first_promotion_s = 0.0
         """Seconds from the rehearsal's start to the end of the first promotion; 0 where there was none."""
 
+        self.promotion: list[Step] = []
+        """The steps of that promotion, from the pull request to production."""
+
     def play(self, story: model.Story, shown: Callable[[Step], None]) -> Scenario:
         """Play a story to its end, or to the first scene that goes wrong.
 
@@ -52,7 +55,8 @@ class Player:
         """
         begun = time.monotonic()
         scenario = Scenario(story.name, story.title, ok=True, started=begun - self._stage.started)
-        for scenes in _together([scene for scene in story.scenes if self._fits(scene)]):
+        wanted = [scene for scene in story.scenes if self._fits(scene)]
+        for scenes in _together(wanted):
             try:
                 steps = self._play_together(scenes)
             except httpx.HTTPError as error:
@@ -62,6 +66,7 @@ class Player:
                 shown(step)
             if any(scene.promotion_ends for scene in scenes) and not self.first_promotion_s:
                 self.first_promotion_s = time.monotonic() - self._stage.started
+                self.promotion = [step for step, scene in zip(scenario.steps, wanted, strict=False) if scene.promotion]
             if not all(step.ok for step in steps):
                 scenario.ok = False
                 break
@@ -140,6 +145,7 @@ class Player:
         except httpx.HTTPError as error:
             return Check(type(expectation).__name__, ok=False, found=f"the workspace could not be asked: {error}")
         check.found = self._stage.masker.text(check.found)
+        check.imitated = stops.IMITATED.get(type(expectation), "")
         return check
 
 

@@ -98,6 +98,8 @@ class Check:
     ok: bool
     found: str = ""
     """What was there instead (or the proof, when it holds)."""
+    imitated: str = ""
+    """The fact of self-platform.yml that proves on the real GitHub what is only imitated here; empty where nothing is."""
 
 
 @dataclass
@@ -174,6 +176,16 @@ class Scenario:
 
 
 @dataclass
+class PromotionJob:
+    """A job of the first promotion: the event that started it, why it is a job of its own, how often it called the CLI."""
+
+    event: str
+    job: str
+    why: str
+    cli_calls: int
+
+
+@dataclass
 class Rehearsal:
     """Everything about one rehearsal. `started` is ISO 8601 in UTC; all other times are seconds from there."""
 
@@ -194,7 +206,11 @@ class Rehearsal:
     outside_connections: list[str] = field(default_factory=list)
     """`host:port` of every connection to the outside that was tried and refused; should be empty."""
     measures: dict[str, float] = field(default_factory=dict)
-    """Counts and times for comparing: `first_promotion_s`, `jobs`, `cli_calls`, `workspace_requests`."""
+    """Counts and times for comparing: `first_promotion_s`, `jobs`, `cli_calls`, `workspace_requests` of everything that was played;
+    `promotion_jobs`, `promotion_cli_calls`, `promotion_workspace_requests` of the first promotion (pull request to production, without what
+    tasks of job runs ask); `kit_share_per_cli_call_s`, the kit's own seconds for each CLI call. Left out where nothing was promoted."""
+    promotion: list[PromotionJob] = field(default_factory=list)
+    """The jobs of the first promotion, in the order of their runs."""
     next_commands: list[str] = field(default_factory=list)
     kept: str = ""
     """The folder that was kept (`--keep`), or empty."""

@@ -18,7 +18,9 @@ _STANDARD_PATH = ("/usr/local/bin", "/usr/bin", "/bin", "/usr/sbin", "/sbin")
 POLL_SECONDS = "0.1"
 """How often the kit looks at a run at first; on a runner it is a second. Runs of a rehearsal take seconds, not minutes."""
 
-CLI_CALLS = "cli-calls"
+CLI_CALLS, CLI_TIMES = "cli-calls", "cli-times"
+"""Files in the rehearsal's folder: a line per call of the CLI (run, job), and the stand-in's seconds beside it."""
+
 OLDEST_CLI = (1, 9)
 SPARK_PORT = 15002
 """Port of Spark Connect where an address names none."""
@@ -89,17 +91,29 @@ def link_programs(folder: Path, cli: Path | None) -> None:
     python = next((path for path in (base / f"python3.{sys.version_info.minor}", base / "python3") if path.exists()), Path(sys.executable))
     for name in ("python3", "python"):
         (folder / "bin" / name).symlink_to(python)
-    # The program's own Python, isolated: nothing that the rehearsed project sets can reach it. Each call leaves one byte, to be counted.
+    # The program's own Python, isolated: nothing that the rehearsed project sets can reach it. Each call leaves a line, to be counted.
     program = f"'{cli.resolve()}'" if cli else f"'{sys.executable}' -I -m rehearsal.databricks_cli"
+    lines = (
+        "#!/bin/sh",
+        f"echo \"$GITHUB_RUN_ID $GITHUB_JOB\" >> '{folder / CLI_CALLS}'",
+        f"export REHEARSAL_CLI_TIMES='{folder / CLI_TIMES}'",
+        f'exec {program} "$@"',
+    )
     launcher = folder / "bin" / "databricks"
-    launcher.write_text(f"#!/bin/sh\nprintf . >> '{folder / CLI_CALLS}'\nexec {program} \"$@\"\n", encoding="utf-8")
+    launcher.write_text("\n".join(lines) + "\n", encoding="utf-8")
     launcher.chmod(0o755)
 
 
 def cli_calls(folder: Path) -> int:
     """Count the calls of the Databricks CLI so far."""
+    return len(cli_callers(folder))
+
+
+def cli_callers(folder: Path) -> list[tuple[str, str]]:
+    """Give the workflow run and the job of each call of the Databricks CLI so far; empty texts for a call from outside a job."""
     counted = folder / CLI_CALLS
-    return counted.stat().st_size if counted.exists() else 0
+    lines = counted.read_text(encoding="utf-8").splitlines() if counted.exists() else []
+    return [(line.partition(" ")[0], line.partition(" ")[2]) for line in lines]
 
 
 def cli_version(cli: Path) -> str:

@@ -145,3 +145,16 @@ CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     model.NoComment: _no_comment,
     model.Says: _says,
 }
+
+IMITATED: dict[type, str] = {
+    model.GateAsked: "gate-waits",
+    model.GateNotAsked: "gate-waits",
+    model.WaitsAtGate: "gate-waits",
+    model.Rejected: "approval",
+    model.Superseded: "newer-supersedes",
+    model.OneAfterTheOther: "queue-keeps-order",
+    model.ReadOnly: "limited-token",
+    model.Recorded: "records",
+    model.ReleaseProposed: "bot-pull-request",
+}
+"""Expectations that hold here because GitHub is imitated so → the fact of self-platform.yml that proves it on the real one."""

@@ -75,6 +75,7 @@ class Terminal:
         first = rehearsal.measures.get("first_promotion_s", 0)
         promotion = f"first promotion {first:.1f} s; " if first else ""
         self.write(f"In all {rehearsal.duration_s:.1f} s; {promotion}{told}")
+        self._promotion(rehearsal)
         self.write(f"Connections to the outside that were tried, and refused: {len(rehearsal.outside_connections)}")
         for target in sorted(set(rehearsal.outside_connections)):
             self.write(f"  {target}")
@@ -83,6 +84,21 @@ class Terminal:
         self.write("Next:")
         for command in rehearsal.next_commands:
             self.write(f"  {command}")
+
+    def _promotion(self, rehearsal: Rehearsal) -> None:
+        if not rehearsal.promotion:
+            return
+        measures = rehearsal.measures
+        self.write(
+            f"One promotion, pull request to production: {measures['promotion_jobs']:.0f} jobs, "
+            f"{measures['promotion_cli_calls']:.0f} CLI calls, {measures['promotion_workspace_requests']:.0f} workspace requests; "
+            f"the kit's own share {measures['kit_share_per_cli_call_s']:.2f} s for each CLI call"
+        )
+        width = max(len(job.job) for job in rehearsal.promotion)
+        event = ""
+        for job in rehearsal.promotion:
+            self.write(f"  {job.event if job.event != event else '':<16}  {job.job:<{width}}  {job.cli_calls:2d} CLI calls  {job.why}")
+            event = job.event
 
     def _scenario(self, scenario: Scenario) -> None:
         self.write(self._paint(f"{scenario.name}: {scenario.title}", _BOLD))

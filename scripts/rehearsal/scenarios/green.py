@@ -68,12 +68,14 @@ GREEN = Story(
             "checked, planned, tested on a deployment of its own",
             OpenPull("feature/sepal-area", "main", NEW_FEATURE, "Add the area of the sepal as a feature"),
             (*_CHECKED, NotDeployed("staging"), NotDeployed("prod")),
+            promotion=True,
         ),
         Scene(
             "Merge to main",
             "deployed to staging, run, release proposed",
             MergePull("main"),
             (*_IN_STAGING, NotDeployed("prod")),
+            promotion=True,
             needs_stages=("staging",),
         ),
         Scene(
@@ -83,6 +85,7 @@ GREEN = Story(
             (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod")),
             gate=Gate("prod"),
             needs_stages=("staging", "prod"),
+            promotion=True,
             promotion_ends=True,
         ),
         Scene(

@@ -333,6 +333,7 @@ class Scene:
         needs_stages: The scene is left out where the flow file has not all of these stages.
         needs_job: The scene is left out where the bundle has no such job.
         meanwhile: It begins while the workflows of the scene before are still at work.
+        promotion: It is a part of that promotion (jobs, CLI calls and requests are counted).
         promotion_ends: With this scene a promotion from branch to production is complete (times are taken by it).
     """
 
@@ -346,6 +347,7 @@ class Scene:
     needs_job: str = ""
     meanwhile: bool = False
     promotion_ends: bool = False
+    promotion: bool = False
 
 
 @dataclass(frozen=True)
