@@ -122,4 +122,4 @@ def test_every_command_has_help_with_an_example() -> None:
         result = run(sys.executable, "-m", "bundleflow", name, "--help")
         assert result.returncode == 0, result.stderr
         assert f"bundleflow {name}" in result.stdout
-        assert re.search(r"examples?:", result.stdout, re.IGNORECASE), f"`bundleflow {name} --help` shows no example"
+        assert re.search(r"^examples?\b.*:", result.stdout, re.IGNORECASE | re.MULTILINE), f"`bundleflow {name} --help` shows no example"
