@@ -97,7 +97,7 @@ class Terminal:
         width = max(len(job.job) for job in rehearsal.promotion)
         event = ""
         for job in rehearsal.promotion:
-            self.write(f"  {job.event if job.event != event else '':<16}  {job.job:<{width}}  {job.cli_calls:2d} CLI calls  {job.why}")
+            self.write(f"  {job.event if job.event != event else '':<19}  {job.job:<{width}}  {job.cli_calls:2d} CLI calls  {job.why}")
             event = job.event
 
     def _scenario(self, scenario: Scenario) -> None:
