@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import io
+import re
 from pathlib import Path
 
 import pytest
 
 from bundleflow.records.errors import BundleflowError
 from rehearsal import scenarios
-from rehearsal.rehearse import main
+from rehearsal.actions import kit, yamltext
+from rehearsal.rehearse import main, measures, stops
 from rehearsal.rehearse.acts import fits
+from rehearsal.rehearse.collect import IMITATED
 from rehearsal.rehearse.expectations import _CHECKS, applies
 from rehearsal.rehearse.player import _together
 from rehearsal.rehearse.project import take
@@ -18,7 +21,7 @@ from rehearsal.rehearse.result import Check, Rehearsal, Scenario, Step
 from rehearsal.rehearse.terminal import Terminal
 from rehearsal.scenarios import changes, model
 
-CHANGES = [changes.NEW_FEATURE, changes.LARGER_FOREST, changes.BROKEN_FEATURE]
+CHANGES = [each for each in vars(changes).values() if isinstance(each, model.Change) and each is not changes.NO_SMOKE]
 
 
 @pytest.mark.parametrize("change", CHANGES, ids=lambda change: change.message)
@@ -107,3 +110,39 @@ def test_a_scene_that_was_stopped_as_it_should_reads_as_a_success():
     assert "stopped as expected" in stream.getvalue()
     assert "WRONG" not in stream.getvalue()
     assert "/x/report.html" in stream.getvalue()
+
+
+def test_who_stopped_a_scene_and_why_is_told_on_one_line():
+    stream = io.StringIO()
+    step = Step(
+        "hotfix", "stopped", "stopped as expected", ok=True, stopped=True, stopped_where="cd-prod / plan", stopped_why="no-evidence:\nnone"
+    )
+    left = Scenario("fork", "title", ok=True, left_out="the flow file has no stage `staging`")
+    result = Rehearsal("t", "p", "2026-01-01", ok=True, scenarios=[Scenario("x", "title", ok=True, steps=[step]), left])
+    Terminal(stream).table(result, "", [])
+    assert "by cd-prod / plan: no-evidence: none\n" in stream.getvalue()
+    assert "left out: the flow file has no stage `staging`\n" in stream.getvalue()
+
+
+def test_the_undone_smoke_check_is_the_one_that_was_added(iris: Path):
+    (added, _), (removed,) = changes.FAILING_SMOKE.edits, changes.NO_SMOKE.edits
+    assert added.replace == added.find + removed.find
+
+
+def test_every_job_of_the_kit_has_a_reason_and_every_reason_a_job():
+    folder = kit.root() / ".github" / "workflows"
+    public = [path for path in folder.glob("*.yml") if not path.name.startswith(("self-", "_"))]
+    jobs = {f"{path.name}/{job}" for path in public for job in yamltext.load_file(path)["jobs"]}
+    assert set(measures.REASONS) == jobs
+
+
+def test_what_is_imitated_names_a_fact_that_is_asserted_on_github():
+    facts = (kit.root() / ".github" / "workflows" / "self-platform.yml").read_text(encoding="utf-8")
+    probe = (kit.root() / ".github" / "workflows" / "_platform-probe.yml").read_text(encoding="utf-8")
+    named = {*stops.IMITATED.values(), *re.findall(r"`([a-z]+-[a-z-]+|identity|records|approval)`", " ".join(IMITATED))}
+    named -= {"fetch-depth"}
+    assert [name for name in named if f" {name}" not in facts + probe] == []
+
+
+def test_several_scenarios_are_named_with_commas():
+    assert [story.name for story in scenarios.choose("fork, no-evidence")] == ["fork", "no-evidence"]
