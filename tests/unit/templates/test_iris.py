@@ -28,7 +28,11 @@ CALLERS = {
     "cleanup": ("pull_request", ["test"], {"actions": "read", "contents": "read", "id-token": "write"}),
     "cd-dev": ("push", ["dev"], {"contents": "read", "deployments": "write", "id-token": "write"}),
     "cd-staging": ("push", ["staging"], {"contents": "read", "deployments": "write", "id-token": "write", "pull-requests": "write"}),
-    "cd-prod": ("push", ["prod"], {"actions": "read", "contents": "read", "deployments": "write", "id-token": "write"}),
+    "cd-prod": (
+        "push",
+        ["prod"],
+        {"actions": "read", "contents": "read", "deployments": "write", "id-token": "write", "pull-requests": "read"},
+    ),
 }
 
 
