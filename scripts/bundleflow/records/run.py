@@ -9,8 +9,25 @@ FINAL_LIFE_CYCLE_STATES = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
 """Life-cycle states of a run or task that do not change any more (Jobs API 2.2, `RunLifeCycleState`)."""
 
 
+class _Stated:
+    """What follows from the two states of a task or a run."""
+
+    result_state: str
+    life_cycle_state: str
+
+    @property
+    def state(self) -> str:
+        """The result where there is one, else the life-cycle state."""
+        return self.result_state or self.life_cycle_state or "UNKNOWN"
+
+    @property
+    def final(self) -> bool:
+        """Whether the task or run has ended."""
+        return self.life_cycle_state in FINAL_LIFE_CYCLE_STATES
+
+
 @dataclass(frozen=True)
-class TaskRecord:
+class TaskRecord(_Stated):
     """One task of a run; the last attempt where there were several.
 
     Args:
@@ -56,23 +73,13 @@ class TaskRecord:
     url: str = ""
 
     @property
-    def state(self) -> str:
-        """The result where there is one, else the life-cycle state."""
-        return self.result_state or self.life_cycle_state or "UNKNOWN"
-
-    @property
-    def final(self) -> bool:
-        """Whether the task has ended."""
-        return self.life_cycle_state in FINAL_LIFE_CYCLE_STATES
-
-    @property
     def duration_ms(self) -> int:
         """From start to end; 0 while it runs."""
         return max(0, self.end_ms - self.start_ms) if self.end_ms and self.start_ms else 0
 
 
 @dataclass(frozen=True)
-class RunRecord:
+class RunRecord(_Stated):
     """One run of a job.
 
     Args:
@@ -108,16 +115,6 @@ class RunRecord:
     queue_ms: int = 0
     parameters: tuple[tuple[str, str], ...] = ()
     tasks: tuple[TaskRecord, ...] = ()
-
-    @property
-    def state(self) -> str:
-        """The result where there is one, else the life-cycle state."""
-        return self.result_state or self.life_cycle_state or "UNKNOWN"
-
-    @property
-    def final(self) -> bool:
-        """Whether the run has ended."""
-        return self.life_cycle_state in FINAL_LIFE_CYCLE_STATES
 
     @property
     def succeeded(self) -> bool:
