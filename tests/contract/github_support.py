@@ -39,7 +39,8 @@ class Scene:
         self.git("init", "--quiet", "--initial-branch=main")
         self.git("remote", "add", "origin", str(self.repository.path))
         self.push("main", {"a.txt": "one\n", ".github/workflows/cd.yml": DISPATCHABLE, "CODEOWNERS": "*.py @reviewer\n"}, "first")
-        self.server = Server(self.github, log=folder / "requests.jsonl")
+        self.log_file = folder / "requests.jsonl"
+        self.server = Server(self.github, log=self.log_file)
         self.server.start()
         self._clients: list[httpx.Client] = []
 

@@ -7,6 +7,7 @@ import fnmatch
 import json
 import os
 import signal
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ from bundleflow.records.errors import BundleflowError, ExitCode
 
 FIELDS = {"method", "path", "query", "nth", "times", "status", "body", "headers", "delay_s", "drop", "kill", "when"}
 LONGEST_DELAY_S = 600.0
+SEARCH_LIMIT_S = 5.0
+TCP_TABLE = Path("/proc/net/tcp")
 
 
 class FaultProtocol(H11Protocol):
@@ -170,16 +173,34 @@ def client_process(address: tuple[str, int]) -> int:
     Raises:
         RuntimeError: It cannot be found: not on Linux, or another user's process.
     """
-    wanted = f"{_hexadecimal(address[0])}:{address[1]:04X}"
-    lines = Path("/proc/net/tcp").read_text("ascii").splitlines()[1:] if Path("/proc/net/tcp").exists() else []
-    inode = next((parts[9] for parts in map(str.split, lines) if parts[1] == wanted), "")
-    for entry in Path("/proc").glob("[0-9]*/fd/*") if inode else ():
-        try:
-            if str(entry.readlink()) == f"socket:[{inode}]":
-                return int(entry.parts[2])
-        except OSError:  # the process or the descriptor has gone in the meantime, or belongs to somebody else
-            continue
-    raise RuntimeError(f"The process behind {address[0]}:{address[1]} cannot be found, so it cannot be killed.")
+    local = f"{_hexadecimal(address[0])}:{address[1]:04X}"
+    until = time.monotonic() + SEARCH_LIMIT_S
+    while True:
+        # The kernel prints its table in pieces: while other connections come and go, an entry may be missing from one reading.
+        if process := _owner(local):
+            return process
+        if not TCP_TABLE.exists() or time.monotonic() > until:
+            raise RuntimeError(f"The process behind {address[0]}:{address[1]} cannot be found, so it cannot be killed.")
+        time.sleep(0.02)
+
+
+def _owner(local: str) -> int | None:
+    """The process that has the socket with this local address (as the kernel writes it), if this reading shows it."""
+    lines = TCP_TABLE.read_text("ascii").splitlines()[1:] if TCP_TABLE.exists() else []
+    inode = next((parts[9] for parts in map(str.split, lines) if parts[1] == local), "0")
+    if inode == "0":
+        return None
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal() and _has_open(entry, f"socket:[{inode}]"):
+            return int(entry.name)
+    return None
+
+
+def _has_open(process: Path, wanted: str) -> bool:
+    try:
+        return any(str(descriptor.readlink()) == wanted for descriptor in (process / "fd").iterdir())
+    except OSError:  # the process or the descriptor has gone in the meantime, or belongs to somebody else
+        return False
 
 
 def _hexadecimal(address: str) -> str:
