@@ -1,0 +1,1 @@
+"""What judges and promotes models: runs inside the workspace and anywhere else, without the rest of the kit."""
