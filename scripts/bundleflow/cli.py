@@ -36,6 +36,7 @@ COMMANDS: dict[str, Command] = {
     "plan": Command("show what a deployment would change; `plan render FILE` shows a saved plan", "bundleflow.commands.plan"),
     "deploy": Command("plan and deploy a target", "bundleflow.commands.deploy"),
     "run": Command("start, watch, cancel or report a job's run", "bundleflow.commands.run_job"),
+    "model": Command("judge, approve, promote and roll back a model, or see where it stands", "bundleflow.commands.model"),
     "comment": Command("write or update one comment on a pull request", "bundleflow.commands.comment"),
     "record": Command("file a deployment on GitHub", "bundleflow.commands.record"),
     "detect": Command("list the bundles that a change touches", "bundleflow.commands.detect"),

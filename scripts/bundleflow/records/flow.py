@@ -17,6 +17,8 @@ from bundleflow.records.yaml_source import Position, YamlError, YamlProblem, Yam
 
 FLOW_FILE = "bundleflow.yml"
 SCHEMA_FILE = Path(__file__).with_name("flow.schema.json")
+TARGET_REFERENCE = "${bundle.target}"
+ENDPOINT_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 
 
 @dataclass(frozen=True)
@@ -34,6 +36,9 @@ class Stage:
         then_propose: Branch that the release pull request is opened against; None: none.
         approval: Who may approve it, beyond the environment's required reviewers.
         smoke: Checks after the deployment, in order.
+        promote: Keys of the models to promote once the stage is deployed and its jobs ran, in order.
+        model_environment: GitHub environment of the job that promotes them, whose reviewers approve; None: the deploying job does it,
+            and nobody is asked.
     """
 
     name: str
@@ -46,6 +51,8 @@ class Stage:
     then_propose: str | None = None
     approval: ApprovalRule = field(default_factory=ApprovalRule)
     smoke: tuple[SmokeCheck, ...] = ()
+    promote: tuple[str, ...] = ()
+    model_environment: str | None = None
 
 
 @dataclass(frozen=True)
@@ -55,14 +62,20 @@ class Model:
     Args:
         name: Key under `resources: registered_models:`.
         gate: File with the gate's floors, relative to the repository's root.
-        endpoint: Serving endpoint that is switched; None: none.
+        endpoint: Serving endpoint that is switched, in which `${bundle.target}` stands for the target; None: none.
         promoter: Who moves the alias.
+        deployment_job: Key under `resources: jobs:` of the deployment job that is connected to the model; None: none.
     """
 
     name: str
     gate: str
     endpoint: str | None = None
     promoter: Literal["github", "workspace"] = "github"
+    deployment_job: str | None = None
+
+    def endpoint_of(self, target: str) -> str | None:
+        """Name of the serving endpoint in a target; None when none is switched."""
+        return self.endpoint.replace(TARGET_REFERENCE, target) if self.endpoint else None
 
 
 @dataclass(frozen=True)
@@ -203,6 +216,48 @@ def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
         if branch is not None and not is_branch_name(branch):
             fix = "Name the branch, for example `release`."
             yield YamlProblem(source.values[(*at, "then-propose")], f"`{shorten(branch)}` cannot be the name of a branch", fix)
+        yield from _promotion_problems(source, name, stage)
+    yield from _model_problems(source)
+
+
+def _promotion_problems(source: YamlSource, name: str, stage: Mapping[str, Any]) -> Iterator[YamlProblem]:
+    """What a stage promotes must be a model of this file, and a stage behind a gate asks people about its models too."""
+    at = ("stages", name)
+    models = source.data.get("models", {})
+    for index, key in enumerate(stage.get("promote", ())):
+        if key not in models:
+            fix = did_you_mean(key, list(models)) or "Add it under `models:`, with its `gate`."
+            yield YamlProblem(source.at((*at, "promote", index)), f"stage `{name}` promotes `{key}`, which is not under `models:`", fix)
+    environment = stage.get("model-environment")
+    if environment is not None and not stage.get("promote"):
+        cause = f"stage `{name}` has a `model-environment` and promotes no model"
+        yield YamlProblem(source.values[(*at, "model-environment")], cause, "Say what to promote under `promote`, or leave the key out.")
+    elif environment is not None and environment.lower() in (stage["environment"].lower(), (stage.get("plan-environment") or "").lower()):
+        cause = f"stage `{name}` promotes in an environment that it deploys or plans in (`{environment}`)"
+        fix = "Give `model-environment` an environment of its own: its reviewers approve the model after they have seen the verdict."
+        yield YamlProblem(source.values[(*at, "model-environment")], cause, fix)
+    elif environment is None and stage.get("promote") and stage.get("plan-environment") is not None:
+        cause = f"stage `{name}` asks for approval of its plan, and would promote models that nobody approved"
+        fix = "Give it a `model-environment` with required reviewers; they are asked when the verdict is there."
+        yield YamlProblem(source.at((*at, "promote")), cause, fix)
+
+
+def _model_problems(source: YamlSource) -> Iterator[YamlProblem]:
+    """Models whose promoter does not fit what else they say."""
+    for name, model in source.data.get("models", {}).items():
+        at = ("models", name)
+        by_workspace = model.get("promoter") == "workspace"
+        if by_workspace and "deployment-job" not in model:
+            cause = f"model `{name}` is promoted by the workspace, and no `deployment-job` is named"
+            yield YamlProblem(source.values[(*at, "promoter")], cause, "Name the job (key under `resources: jobs:`) that promotes it.")
+        elif not by_workspace and "deployment-job" in model:
+            cause = f"model `{name}` has a `deployment-job` and is promoted by GitHub: one model has one promoter"
+            yield YamlProblem(source.values[(*at, "deployment-job")], cause, "Write `promoter: workspace`, or leave `deployment-job` out.")
+        endpoint = model.get("endpoint", "").replace(TARGET_REFERENCE, "x")
+        if endpoint and not ENDPOINT_NAME.fullmatch(endpoint):
+            cause = f"`{shorten(model['endpoint'])}` cannot be the name of a serving endpoint"
+            fix = f"Use letters, digits, `-` and `_`, at most 63; only `{TARGET_REFERENCE}` is replaced."
+            yield YamlProblem(source.values[(*at, "endpoint")], cause, fix)
 
 
 def _policy_problems(source: YamlSource) -> Iterator[YamlProblem]:
@@ -262,12 +317,17 @@ def _flow(path: Path, data: Mapping[str, Any]) -> Flow:
                 then_propose=stage.get("then-propose"),
                 approval=approval_rule(stage.get("approval", {})),
                 smoke=tuple(smoke_check(each) for each in stage.get("smoke", ())),
+                promote=tuple(stage.get("promote", ())),
+                model_environment=stage.get("model-environment"),
             )
             for name, stage in data["stages"].items()
         },
         bundles=tuple(data.get("bundles", (".",))),
         policy=_policy(data.get("policy", {})),
-        models={name: Model(name, m["gate"], m.get("endpoint"), m.get("promoter", "github")) for name, m in data.get("models", {}).items()},
+        models={
+            name: Model(name, model["gate"], model.get("endpoint"), model.get("promoter", "github"), model.get("deployment-job"))
+            for name, model in data.get("models", {}).items()
+        },
         unit_tests=UnitTests(path=unit.get("path", "tests/unit"), requirements=unit.get("requirements")),
         warnings=data.get("warnings"),
     )

@@ -279,3 +279,46 @@ def test_approval_and_smoke_checks_are_read(tmp_path: Path) -> None:
 def test_approval_and_smoke_checks_that_say_nothing_clear_are_refused(tmp_path: Path, old: str, new: str) -> None:
     assert old in RELEASED
     error_of(RELEASED.replace(old, new), tmp_path)
+
+
+MODELS = """\
+version: 1
+stages:
+  staging: {target: staging, environment: staging, promote: [classifier]}
+  prod:
+    target: prod
+    plan-environment: production-plan
+    environment: production
+    promote: [classifier]
+    model-environment: production-model
+models:
+  classifier: {gate: g.yml, endpoint: "iris-${bundle.target}", promoter: workspace, deployment-job: model_deployment}
+"""
+
+
+def test_what_a_stage_promotes_is_read(tmp_path: Path) -> None:
+    flow = flow_of(MODELS, tmp_path)
+    model = flow.models["classifier"]
+    assert (model.promoter, model.deployment_job) == ("workspace", "model_deployment")
+    assert model.endpoint_of("prod") == "iris-prod"
+    assert (flow.stage("prod").promote, flow.stage("prod").model_environment) == (("classifier",), "production-model")
+    assert flow.stage("staging").model_environment is None
+    assert flow_of(LEAST, tmp_path).stage("dev").promote == ()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [
+        ("staging, promote: [classifier]", "staging, promote: [clasifier]", "promotes `clasifier`, which is not under `models:`"),
+        ("    model-environment: production-model\n", "", "would promote models that nobody approved"),
+        ("production-model", "production", "promotes in an environment that it deploys or plans in"),
+        ("production-model", "Production-Plan", "promotes in an environment that it deploys or plans in"),
+        ("    promote: [classifier]\n", "", "has a `model-environment` and promotes no model"),
+        (", deployment-job: model_deployment", "", "no `deployment-job` is named"),
+        ("promoter: workspace", "promoter: github", "one model has one promoter"),
+        ("iris-${bundle.target}", "iris-${bundle.name}", "cannot be the name of a serving endpoint"),
+    ],
+)
+def test_promotions_that_contradict_themselves_are_refused(tmp_path: Path, old: str, new: str, cause: str) -> None:
+    assert old in MODELS
+    assert cause in error_of(MODELS.replace(old, new), tmp_path).cause
