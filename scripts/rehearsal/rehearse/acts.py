@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from rehearsal.actions.driver import git
+from rehearsal.actions import filters
+from rehearsal.actions.driver import WORKFLOWS, git
 from rehearsal.github.errors import GitHubError
 from rehearsal.rehearse import githubview
 from rehearsal.rehearse.memory import Memory
+from rehearsal.rehearse.project import workflow_documents
 from rehearsal.rehearse.stage import DEVELOPER, commit
 from rehearsal.scenarios import model
 
@@ -53,10 +55,10 @@ class Acts:
             return self._try_to_merge(action)
         if isinstance(action, model.UseIdentityOf):
             return self._use_identity_of(action)
-        if isinstance(action, model.StartByHand):
-            self._stage.github.dispatch_workflow(self._repository, action.who, action.file, action.branch, dict(action.inputs))
-            told = ", ".join(f"{name}: {value}" for name, value in action.inputs)
-            return [f"{action.who} started {action.file} on {action.branch} by hand{f' ({told})' if told else ''}"]
+        if isinstance(action, model.Dispatch):
+            return self._dispatch(action)
+        if isinstance(action, model.Schedule):
+            return self._schedule(action)
         return self._read_output(action)
 
     def undo(self, action: model.Action) -> None:
@@ -85,13 +87,13 @@ class Acts:
     def _edit(self, change: model.Change) -> list[str]:
         matches = fits(self._clone, change)
         if not matches and not change.otherwise:
-            raise StoryError(f"the change `{change.message}` is one of the Iris project's and does not fit this one")
+            raise StoryError(f"the change `{change.message}` is made for a template and does not fit this project")
         for edit in change.edits if matches else change.otherwise:
             path = self._clone / edit.path
             path.parent.mkdir(parents=True, exist_ok=True)
             text = path.read_text(encoding="utf-8") if path.exists() else ""
             path.write_text(text.replace(edit.find, edit.replace) if edit.find else text + edit.replace, encoding="utf-8")
-        return [] if matches else ["this is not the Iris project: a small change was made instead, which deploys nothing new"]
+        return [] if matches else ["the change is made for a template: a small one was made instead, which deploys nothing new"]
 
     def _open_pull(self, action: model.OpenPull) -> list[str]:
         notes = self._push(model.Push(action.branch, action.base, action.change))
@@ -130,6 +132,19 @@ class Acts:
             self._memory.refusal = str(error)
             github.close_pull(self._repository, number, DEVELOPER)
         return [f"pull request #{number} was not merged"] if self._memory.refusal else []
+
+    def _dispatch(self, action: model.Dispatch) -> list[str]:
+        self._stage.github.dispatch_workflow(self._repository, action.who, action.file, action.branch, dict(action.inputs))
+        told = ", ".join(f"{name}: {value}" for name, value in action.inputs)
+        return [f"{action.who} started {action.file} on {action.branch} by hand{f' ({told})' if told else ''}"]
+
+    def _schedule(self, action: model.Schedule) -> list[str]:
+        document = workflow_documents(self._clone).get(f"{WORKFLOWS}/{action.file}", {})
+        crons = [str(entry["cron"]) for entry in filters.triggers(document).get("schedule", {}).get("list", [])] if document else []
+        if not crons:
+            raise StoryError(f"{action.file} has no schedule in this project")
+        self._stage.github.schedule(self._repository, crons[0])
+        return [f"the schedule of {action.file} struck (`{crons[0]}`)"]
 
     def _use_identity_of(self, action: model.UseIdentityOf) -> list[str]:
         environment = self._stage.project.flow.stages[action.stage].environment

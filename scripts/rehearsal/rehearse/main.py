@@ -16,7 +16,9 @@ from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 if TYPE_CHECKING:
     from rehearsal.rehearse.result import JobRecord, Rehearsal
+    from rehearsal.rehearse.stage import Wishes
     from rehearsal.rehearse.terminal import Terminal
+    from rehearsal.scenarios.model import Story
 
 DEFAULT_REPORT = "rehearsal-report.html"
 
@@ -41,7 +43,7 @@ def parser() -> argparse.ArgumentParser:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     made.add_argument("directory", nargs="?", metavar="DIR", type=Path, help="the project's folder; it is copied, and not changed")
-    made.add_argument("--template", metavar="NAME", help="rehearse a template instead of a folder (default: iris)")
+    made.add_argument("--template", metavar="NAME", help="rehearse a template instead of a folder (default: the scenario's own)")
     made.add_argument(
         "--scenario",
         metavar="NAME",
@@ -125,27 +127,15 @@ def _trouble(error: OSError | subprocess.SubprocessError) -> BundleflowError:
 
 def _rehearse(args: argparse.Namespace, screen: Terminal) -> int:
     from rehearsal import scenarios
-    from rehearsal.rehearse import collect, stage
+    from rehearsal.rehearse import several, stage
 
     stage.interrupt_on_signals()
-    began = datetime.now(UTC)
-    wishes = stage.Wishes(args.directory, args.template or "iris", args.keep, args.cli, args.spark_remote)
-    screen.tell(f"setting the stage for {args.directory or 'template ' + wishes.template}")
-    set_up = stage.Stage(wishes, screen.tell)
-    try:
-        from rehearsal.rehearse.player import Player
-        from rehearsal.rehearse.setting_up import Director
-
-        screen.tell(f"the stage is set: {set_up.project.repository}, workspace {set_up.workspace_url}")
-        player = Player(set_up, screen.tell)
-        director = Director(set_up, player, screen.tell)
-        played = [scenario for story in scenarios.choose(args.scenario) for scenario in director.play(story, screen.scene)]
-        result = collect.rehearsal(set_up, player, played, began)
-        started = time.monotonic()
-    finally:
-        set_up.close()
-    result.timings["taking the stage down"] = time.monotonic() - started
-    result.duration_s = time.monotonic() - set_up.started
+    begun = time.monotonic()
+    wishes = stage.Wishes(args.directory, keep=args.keep, cli=args.cli, spark_remote=args.spark_remote)
+    dealt = several.deal(scenarios.choose(args.scenario), wishes, args.template)
+    result = several.join([_play(each, stories, screen) for each, stories in dealt])
+    result.duration_s = time.monotonic() - begun
+    result.kept = str(args.keep.resolve()) if args.keep else ""
     report = _write_report(args, result)
     result.next_commands = _next(args, report)
     if args.json:
@@ -156,6 +146,29 @@ def _rehearse(args: argparse.Namespace, screen: Terminal) -> int:
 
         webbrowser.open(Path(report).as_uri())
     return ExitCode.OK if result.ok else ExitCode.FAILED
+
+
+def _play(wishes: Wishes, stories: list[Story], screen: Terminal) -> tuple[float, Rehearsal]:
+    """Play stories on one stage; gives the moment at which it was begun, and the result."""
+    from rehearsal.rehearse import collect
+    from rehearsal.rehearse.player import Player
+    from rehearsal.rehearse.setting_up import Director
+    from rehearsal.rehearse.stage import Stage
+
+    began = datetime.now(UTC)
+    screen.tell(f"setting the stage for {wishes.directory or 'template ' + wishes.template}")
+    stage = Stage(wishes, screen.tell)
+    try:
+        screen.tell(f"the stage is set: {stage.project.repository}, workspace {stage.workspace_url}")
+        player = Player(stage, screen.tell)
+        director = Director(stage, player, screen.tell)
+        played = [scenario for story in stories for scenario in director.play(story, screen.scene)]
+        result = collect.rehearsal(stage, player, played, began)
+        ended = time.monotonic()
+    finally:
+        stage.close()
+    result.timings["taking the stage down"] = time.monotonic() - ended
+    return stage.started, result
 
 
 def _write_report(args: argparse.Namespace, result: Rehearsal) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import yaml
 
 from bundleflow.records.flow import FLOW_FILE
-from rehearsal.actions.driver import git
+from rehearsal.actions.driver import WORKFLOWS, git
 from rehearsal.rehearse import githubview
 from rehearsal.rehearse.acts import fits
 from rehearsal.rehearse.player import Player
@@ -63,15 +63,22 @@ class Director:
     def _unfit(self, story: model.Story) -> str:
         """Say why a project cannot play a story; an empty text where it can."""
         project = self._stage.project
+        if story.template != model.GENERAL and project.template not in {"", story.template}:
+            return f"it is told of template `{story.template}`"
         for stage in story.deployed:
             if stage not in project.flow.stages:
                 return f"the flow file has no stage `{stage}`"
-        for scene in story.scenes:
-            change = getattr(scene.action, "change", None) or getattr(getattr(scene.action, "push", None), "change", None)
-            if change and not change.otherwise and not fits(project.root, change):
-                return f"its change (`{change.message}`) is one of the Iris project's and does not fit this one"
-            if scene.needs_job and scene.needs_job not in project.bundle.jobs:
-                return f"the bundle has no job `{scene.needs_job}`"
+        return next((why for scene in story.scenes if (why := self._unfit_scene(scene))), "")
+
+    def _unfit_scene(self, scene: model.Scene) -> str:
+        project, action = self._stage.project, scene.action
+        change = getattr(action, "change", None) or getattr(getattr(action, "push", None), "change", None)
+        if change and not change.otherwise and not fits(project.root, change):
+            return f"its change (`{change.message}`) is made for a template and does not fit this project"
+        if scene.needs_job and scene.needs_job not in project.bundle.jobs:
+            return f"the bundle has no job `{scene.needs_job}`"
+        if isinstance(action, model.Dispatch | model.Schedule) and not (project.root / WORKFLOWS / action.file).is_file():
+            return f"the project has no workflow `{action.file}`"
         return ""
 
     def _put_back(self, *, quick: bool) -> None:
@@ -99,8 +106,9 @@ class Director:
 
 
 def _leave_jobs_out(flow: Path) -> None:
-    """Let no stage run jobs: their lists are taken out of the flow file, the rest says what it said."""
+    """Let no stage run jobs or promote what they train: those lists are taken out of the flow file, the rest says what it said."""
     document = yaml.safe_load(flow.read_text(encoding="utf-8"))
     for stage in document["stages"].values():
-        stage.pop("run", None)
+        for key in ("run", "promote"):
+            stage.pop(key, None)
     flow.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")

@@ -37,6 +37,7 @@ OWNER, DEVELOPER, REVIEWER, RELEASE_MANAGER = "platform-owner", "developer", "re
 OPERATOR = "operator@example.com"
 """The workspace's administrator: looks at the workspace for the story's checks."""
 
+_IDS_OF_A_STAGE = 1_000_000
 BRANCHES = ("main", "release")
 """Branches that are there when the story begins; `dev` is pushed by it."""
 
@@ -50,6 +51,8 @@ class Wishes:
     keep: Path | None = None
     cli: Path | None = None
     spark_remote: str = ""
+    number: int = 0
+    """Which stage of the rehearsal it is: its GitHub's ids are not those of another stage."""
 
 
 @dataclass
@@ -102,7 +105,7 @@ class Stage:
         self.environment = settings.clean_environment(self.folder, {**proxies, **self._guard.environment()})
         settings.link_programs(self.folder, wishes.cli)
         with ThreadPoolExecutor(2) as pool:
-            github = pool.submit(self._start_github)
+            github = pool.submit(self._start_github, wishes.number)
             self.project = self._take_project(wishes)
             self._github_server, self.github = github.result()
         self._closers.append(self._github_server.stop)
@@ -146,9 +149,10 @@ class Stage:
         self.timings.add("taking the project", started)
         return taken
 
-    def _start_github(self) -> tuple[Server, GitHub]:
+    def _start_github(self, number: int) -> tuple[Server, GitHub]:
         started = time.monotonic()
         github = GitHub(self.folder / "github")
+        github.state.last_id += number * _IDS_OF_A_STAGE
         server = Server(github)
         server.start()
         self.timings.add("starting GitHub", started)

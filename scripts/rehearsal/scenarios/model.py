@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+GENERAL = "iris"
+"""The template whose stories can be played on other templates as well."""
+
 
 @dataclass(frozen=True)
 class Edit:
@@ -27,7 +30,7 @@ class Change:
     message: str
     edits: tuple[Edit, ...]
     otherwise: tuple[Edit, ...]
-    """For a project that the edits do not fit; said in the report."""
+    """For a project that the edits do not fit; said in the report. None: a story with this change is left out there."""
 
 
 # Actions --------------------------------------------------------------------------------------------------------------
@@ -102,16 +105,34 @@ class UseIdentityOf:
 
 
 @dataclass(frozen=True)
-class StartByHand:
-    """Somebody starts a workflow of a branch by hand, with inputs (name → value)."""
+class Dispatch:
+    """Somebody starts a workflow by hand.
+
+    Args:
+        file: The workflow's file, such as `promote-model.yml`.
+        inputs: Its inputs, as (name, value) pairs; those left out take the file's defaults.
+        branch: Branch whose file is started, and whose commit is checked out.
+        who: Login of a person with write access.
+    """
 
     file: str
-    branch: str
-    who: str
     inputs: tuple[tuple[str, str], ...] = ()
+    branch: str = "main"
+    who: str = "release-manager"
 
 
-Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf | StartByHand
+@dataclass(frozen=True)
+class Schedule:
+    """The schedule of a workflow strikes, on the default branch.
+
+    Args:
+        file: The workflow's file, such as `cleanup.yml`; its first `cron` is taken.
+    """
+
+    file: str
+
+
+Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf | Dispatch | Schedule
 
 
 @dataclass(frozen=True)
@@ -360,6 +381,8 @@ class Story:
         scenes: What happens.
         deployed: Stages that must be deployed when it begins; the rehearsal does that before, once.
         quick: Deployments run no jobs: what the story shows happens before, and has nothing to do with them.
+        template: The template that it is played on where the user names no project. Stories of `GENERAL` can be played on other templates
+            too; a project given by its folder is played with every story that fits it.
     """
 
     name: str
@@ -367,3 +390,4 @@ class Story:
     scenes: tuple[Scene, ...] = field(default_factory=tuple)
     deployed: tuple[str, ...] = ()
     quick: bool = False
+    template: str = GENERAL

@@ -16,6 +16,7 @@ from rehearsal.scenarios.changes import (
 from rehearsal.scenarios.model import (
     Change,
     Deployed,
+    Dispatch,
     Gate,
     GateAsked,
     GateNotAsked,
@@ -32,7 +33,6 @@ from rehearsal.scenarios.model import (
     ReleaseProposed,
     Says,
     Scene,
-    StartByHand,
     Stopped,
     Story,
     Superseded,
@@ -274,7 +274,7 @@ SMOKE_FAILS = Story(
         Scene(
             "The release manager says go",
             "planned, approved and deployed; the hold is over",
-            StartByHand("cd-prod.yml", "release", "release-manager", (("resume", "true"),)),
+            Dispatch("cd-prod.yml", (("resume", "true"),), branch="release"),
             (GateAsked("prod"), WorkflowEnds("cd-prod.yml"), Deployed("prod")),
             gate=Gate("prod"),
         ),
