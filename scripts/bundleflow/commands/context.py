@@ -38,15 +38,26 @@ class JobContext:
     runner: Runner
 
     def cli(self, *, target: str | None = None, restricted: bool = False, variables: Mapping[str, str] | None = None) -> DatabricksCli:
-        """The Databricks CLI for this bundle."""
+        """The Databricks CLI for this bundle.
+
+        Args:
+            target: Target instead of the stage's own.
+            restricted: Whether the bundle's own code is refused.
+            variables: Values of the bundle's variables, beside those that the kit gives.
+        """
         return DatabricksCli(
             self.folder,
             target=target or self.stage.target,
             restricted=restricted,
-            variables=variables or {},
+            variables={**self.kit_variables, **(variables or {})},
             env=self.env,
             echo=True,
         )
+
+    @cached_property
+    def kit_variables(self) -> Mapping[str, str]:
+        """Values of the bundle's variables that the kit gives, in every call of the CLI alike: so they are part of what is approved."""
+        return {}
 
     @cached_property
     def accepted(self) -> Accepted:

@@ -11,10 +11,10 @@ from bundleflow.adapters.git import commit_of, tree_of
 from bundleflow.adapters.github import GitHubApi
 from bundleflow.adapters.preload import GITHUB, SDK, preload
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
+from bundleflow.commands.deploy_steps import AFTER, BEFORE, Deploying, take
 from bundleflow.commands.go_ahead import GoAhead, by_hand, verify
 from bundleflow.commands.policy_step import apply_policy
-from bundleflow.commands.smoke_step import smoke
-from bundleflow.commands.steps import StageRuns, planned, planning_identity, run_jobs, validated, warn
+from bundleflow.commands.steps import StageRuns, planned, planning_identity, validated, warn
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.evidence import DeploymentRecord
 from bundleflow.records.plan import CanonicalPlan, Plan
@@ -80,7 +80,7 @@ def run(args: argparse.Namespace) -> int:
         done.digest = _compare(done.plan, canonical, approved, done.go.plan.plan, identity)
     job.runner.output("digest", done.digest)
     _report_plan(job, done)
-    _deploy(job, done, tree)
+    _deploy(Deploying(job, job.cli(), configuration, done.runs), done, tree)
     if args.json:
         print_json(
             {
@@ -131,9 +131,10 @@ def _report_plan(job: JobContext, done: Deployment) -> None:
     tell(f"plan of target {job.stage.target}: {done.plan.summary}; digest {done.digest[:12]}")
 
 
-def _deploy(job: JobContext, done: Deployment, tree: str) -> None:
-    """Deploy and run, with GitHub's record around it."""
+def _deploy(deploying: Deploying, done: Deployment, tree: str) -> None:
+    """Deploy, with the steps before and after it and GitHub's record around all of them."""
     assert done.plan is not None
+    job = deploying.job
     record = DeploymentRecord(
         stage=job.stage.name,
         environment=job.stage.environment,
@@ -153,12 +154,11 @@ def _deploy(job: JobContext, done: Deployment, tree: str) -> None:
     github = GitHubApi.from_env(job.env) if job.runner.is_actions else None
     done.record = begin_record(github, record) if github else None
     try:
+        take(BEFORE, deploying)
         with job.runner.group(f"databricks bundle deploy -t {job.stage.target}"), job.runner.no_commands():
             wait_s = float(job.env.get("BUNDLEFLOW_LOCK_WAIT_S") or LIMIT_S)
-            deploy_when_free(job.cli(), tell=tell, force=done.force_lock, limit_s=wait_s)
-        if job.stage.run:
-            run_jobs(job, job.cli().summary(), done.runs)
-        smoke(job, job.cli().summary, done.runs)
+            deploy_when_free(deploying.cli, tell=tell, force=done.force_lock, limit_s=wait_s)
+        take(AFTER, deploying)
     except BaseException:
         _tell_way_back(job, done)
         _finish(job, github, replace(record, job_runs=done.runs.urls()), done, success=False)

@@ -12,7 +12,8 @@ from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.preload import SDK, preload
 from bundleflow.adapters.workspace_contents import WorkspaceContents
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
-from bundleflow.commands.steps import StageRuns, planned, run_jobs, warn
+from bundleflow.commands.deploy_steps import BEFORE, Deploying, run_stage_jobs, take
+from bundleflow.commands.steps import planned, warn
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.own_deployment import SUFFIX, OwnDeployment, now
 from bundleflow.releases.isolation import VARIABLE, check_isolation
@@ -45,13 +46,14 @@ def run(args: argparse.Namespace) -> int:
     configuration = check_isolation(cli, suffix)
     plan = planned(job.runner, cli, configuration, accepted=job.accepted)
     tell(f"plan of target {job.stage.target} with suffix {suffix}: {plan.summary}")
-    done = StageRuns()
+    deploying = Deploying(job, cli, configuration)
     job.runner.summary(f"## Integration test: target {code(job.stage.target)} with suffix {code(suffix)}")
     try:
         mark(job, configuration, suffix)
+        take(BEFORE, deploying)
         with job.runner.group(f"databricks bundle deploy -t {cli.target}"), job.runner.no_commands():
             cli.deploy()
-        run_jobs(job, cli.summary() if job.stage.run else {}, done)
+        run_stage_jobs(deploying)
     except BaseException as trouble:
         # The first trouble is the verdict; what goes wrong while cleaning up is told beside it.
         try:
@@ -61,9 +63,9 @@ def run(args: argparse.Namespace) -> int:
             warn(job.runner, error, "The test deployment could not be destroyed")
         raise
     _destroy(job, cli)
-    job.runner.summary(f"✅ Job runs: {len(done.runs)}, all succeeded. The deployment was destroyed.")
+    job.runner.summary(f"✅ Job runs: {len(deploying.runs.runs)}, all succeeded. The deployment was destroyed.")
     if args.json:
-        print_json({"suffix": suffix, "runs": [each.as_dict() for each in done.runs]})
+        print_json({"suffix": suffix, "runs": [each.as_dict() for each in deploying.runs.runs]})
     return 0
 
 

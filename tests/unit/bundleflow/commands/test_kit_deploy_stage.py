@@ -11,6 +11,8 @@ from github_world import REPOSITORY
 from project import Project
 
 from bundleflow.adapters.workspace import Workspace
+from bundleflow.commands.deploy_steps import Deploying
+from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.run import RunPage, RunRecord, TaskRecord
 from bundleflow.releases.deployment_record import TASK
 from rehearsal.github.model_actions import Run
@@ -233,3 +235,22 @@ def test_a_plan_that_depends_on_the_identity_is_refused(project: Project) -> Non
     project.job("prod", "production", run, BUNDLEFLOW_PLAN_ENVIRONMENT="production-plan")
     assert project.call("plan-release") == 1
     assert project.outputs["failure-reason"] == "plan-depends-on-identity"
+
+
+def test_steps_before_and_after_the_deployment_belong_to_it(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[tuple[str, str]] = []
+
+    def before(deploying: Deploying) -> None:
+        seen.append(("before", deploying.configuration["workspace"]["root_path"]))
+        assert "deploy" not in project.cli.commands
+
+    def after(deploying: Deploying) -> None:
+        seen.append(("after", deploying.deployed["resources"]["jobs"]["model_training"]["id"]))
+        raise BundleflowError("the step failed", reason=FailureReason.SMOKE_FAILED)
+
+    monkeypatch.setattr("bundleflow.commands.deploy_stage.BEFORE", (before,))
+    monkeypatch.setattr("bundleflow.commands.deploy_stage.AFTER", (after,))
+    project.job("staging", "staging", project.world.start_run("cd-staging.yml"))
+    assert project.call("deploy-stage") == 1
+    assert seen == [("before", "/Workspace/Shared/iris"), ("after", "42")]
+    assert next(iter(project.world.api().kit_deployments("staging", TASK, 1))).state == "failure"
