@@ -16,12 +16,8 @@ from typing import Any
 
 from bundleflow import __version__
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.templates_callers import CALLERS, KIT_REPOSITORY, KIT_ROOT, jinja_environment, pinned
 
-KIT_REPOSITORY = "bundleflow/bundleflow"
-TEMPLATES: Mapping[str, str] = {"iris": "classification from feature table to batch inference, on scikit-learn's Iris data"}
-"""Name of each template (a folder below templates/), and what it is."""
-
-KIT_ROOT = Path(__file__).resolve().parents[2]
 SECONDS_FOR_GIT = 10
 
 
@@ -53,7 +49,7 @@ def new_project(template: str, folder: Path, *, answers: Mapping[str, str], ask:
     """Render a template into a folder.
 
     Args:
-        template: A key of `TEMPLATES`.
+        template: A key of `templates`.
         folder: New, empty, or empty but for `.git`.
         answers: Answers by the question's name (see copier.yml); they are not asked again.
         ask: Whether to ask for the others on the terminal; otherwise each default is taken.
@@ -63,15 +59,35 @@ def new_project(template: str, folder: Path, *, answers: Mapping[str, str], ask:
         BundleflowError: Unknown template or question, an answer that is refused, a folder with files in it, a kit that is no
             git checkout, or copier is missing.
     """
-    _check_template(template)
+    _check_template(template, kit_root)
     _check_folder(folder)
     kit = Kit(kit_root, kit_commit(kit_root))
     copier = _copier()
     with tempfile.TemporaryDirectory(prefix="bundleflow-new-") as temporary:
         source = _template_source(kit_root, template, Path(temporary))
-        _check_answers(source, answers)
+        _check_answers(source, template, answers)
         files = _render(copier, source, template, folder, kit, answers, ask)
     return NewProject(folder, template, kit, files, _next_steps(folder))
+
+
+def templates(root: Path = KIT_ROOT) -> dict[str, str]:
+    """Name of each template (a folder below templates/), and what it is: the choices of copier.yml's first question.
+
+    Args:
+        root: Folder of the kit's checkout; where copier.yml is missing (an installed wheel) there are no templates.
+    """
+    if not (root / "copier.yml").is_file():
+        return {}
+    choices: dict[str, str] = questions(root)["template"]["choices"]
+    return {name: label for label, name in choices.items()}
+
+
+def questions(root: Path = KIT_ROOT) -> dict[str, Any]:
+    """The questions of copier.yml by their name, those that are never asked included."""
+    import yaml
+
+    content = yaml.safe_load((root / "copier.yml").read_text(encoding="utf-8"))
+    return {key: value for key, value in content.items() if not key.startswith("_")}
 
 
 def kit_commit(root: Path) -> str:
@@ -107,11 +123,12 @@ def _no_commit(root: Path, details: str) -> BundleflowError:
     )
 
 
-def _check_template(template: str) -> None:
-    if template in TEMPLATES:
+def _check_template(template: str, root: Path) -> None:
+    known = templates(root)
+    if template in known:
         return
-    close = get_close_matches(template, TEMPLATES, n=1)
-    listing = "; ".join(f"`{name}`: {what}" for name, what in TEMPLATES.items())
+    close = get_close_matches(template, known, n=1)
+    listing = "; ".join(f"`{name}`: {what}" for name, what in known.items()) or "none, because this is no checkout of the kit"
     raise BundleflowError(
         f"There is no template `{template}`.",
         fix=f"Did you mean `{close[0]}`?" if close else f"Templates: {listing}.",
@@ -150,24 +167,28 @@ def _template_source(kit_root: Path, template: str, temporary: Path) -> Path:
     From a git repository copier would take the newest tag, or clone and commit what is not committed; this is the checkout as it is.
     """
     source = temporary / "kit"
-    shutil.copytree(kit_root / "templates" / template, source / "templates" / template, ignore=shutil.ignore_patterns("__pycache__"))
+    for folder in (f"templates/{template}", CALLERS):
+        shutil.copytree(kit_root / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(kit_root / "copier.yml", source / "copier.yml")
     return source
 
 
-def _check_answers(source: Path, answers: Mapping[str, str]) -> None:
-    import yaml
-
-    content = yaml.safe_load((source / "copier.yml").read_text(encoding="utf-8"))
-    questions = [key for key, value in content.items() if not key.startswith("_") and value.get("when", True) and key != "template"]
+def _check_answers(source: Path, template: str, answers: Mapping[str, str]) -> None:
+    asked = [key for key, question in questions(source).items() if key != "template" and _asked(source, question, template)]
     for key in answers:
-        if key not in questions:
-            close = get_close_matches(key, questions, n=1)
+        if key not in asked:
+            close = get_close_matches(key, asked, n=1)
             raise BundleflowError(
-                f"`--data {key}=...` answers no question of the template.",
-                fix=f"Did you mean `{close[0]}`?" if close else f"Questions: {', '.join(f'`{each}`' for each in questions)}.",
+                f"`--data {key}=...` answers no question of template `{template}`.",
+                fix=f"Did you mean `{close[0]}`?" if close else f"Questions: {', '.join(f'`{each}`' for each in asked)}.",
                 exit_code=ExitCode.USAGE,
             )
+
+
+def _asked(source: Path, question: Mapping[str, Any], template: str) -> bool:
+    """Whether a template has a question: its `when` is a constant, or an expression about `template`."""
+    when = question.get("when", True)
+    return when if isinstance(when, bool) else jinja_environment(source).from_string(when).render(template=template) == "True"
 
 
 def _render(copier: Any, source: Path, template: str, folder: Path, kit: Kit, answers: Mapping[str, str], ask: bool) -> int:
@@ -177,13 +198,13 @@ def _render(copier: Any, source: Path, template: str, folder: Path, kit: Kit, an
             fix="Add --defaults to take each default, and --data KEY=VALUE for what should differ.",
             exit_code=ExitCode.USAGE,
         )
-    given = {**answers, "template": template, "kit_repository": KIT_REPOSITORY, "kit_sha": kit.sha, "kit_version": __version__}
+    given = {**answers, "template": template, **pinned(kit.sha)}
     try:
         copier.run_copy(
             str(source),
             folder,
             data=given,
-            user_defaults={"project_name": _project_name(folder)},
+            user_defaults={"project_name": _project_name(folder, template)},
             defaults=not ask,
             quiet=True,
         )
@@ -203,10 +224,10 @@ def _render(copier: Any, source: Path, template: str, folder: Path, kit: Kit, an
     return sum(1 for path in folder.rglob("*") if path.is_file() and ".git" not in path.relative_to(folder).parts)
 
 
-def _project_name(folder: Path) -> str:
-    """The folder's name as a project's name, where it can be one; else the template's own default is `iris`."""
+def _project_name(folder: Path, template: str) -> str:
+    """The folder's name as a project's name, where it can be one; else the template's."""
     name = re.sub(r"[^a-z0-9]+", "-", folder.resolve().name.lower()).strip("-")[:40].strip("-")
-    return name if re.match(r"[a-z]", name) else "iris"
+    return name if re.match(r"[a-z]", name) else template
 
 
 def _next_steps(folder: Path) -> list[tuple[str, str]]:

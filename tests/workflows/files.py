@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from bundleflow.records.yaml_source import YamlSource, parse_yaml
+from bundleflow.templates_callers import jinja_environment, pinned
+from bundleflow.templates_project import questions
 
 ROOT = Path(__file__).resolve().parents[2]
 KIT = "bundleflow/bundleflow"
 SHA = "0123456789abcdef0123456789abcdef01234567"
-RENDERED = {"kit_repository": KIT, "kit_sha": SHA, "kit_version": "0.1.0", "kit_ref": SHA}
+ANSWERS = {"project_name": "iris", "package_name": "iris", "workspace_folder": "/Deployments"}
 
 
 @dataclass(frozen=True)
@@ -75,9 +76,14 @@ def parse(name: str, text: str) -> YamlFile:
     return YamlFile(name, text, parse_yaml(text))
 
 
-def render(text: str) -> str:
-    """A template's caller with the kit's own coordinates filled in."""
-    return re.sub(r"<%\s*(\w+)\s*%>", lambda match: RENDERED[match[1]], text)
+def render(name: str) -> str:
+    """A file of a template, with each question's default and the kit's own coordinates filled in."""
+    if not name.startswith("templates/"):
+        return (ROOT / name).read_text(encoding="utf-8")
+    template = name.split("/")[1]
+    defaults = {key: question["default"] for key, question in questions().items() if "<" not in str(question["default"])}
+    answers = defaults | ANSWERS | {"template": template} | pinned(SHA)
+    return jinja_environment(ROOT).get_template(name).render(answers)
 
 
 @cache
@@ -91,4 +97,4 @@ def all_files() -> tuple[YamlFile, ...]:
         "templates/*/**/action.y*ml*",
     )
     found = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
-    return tuple(parse(str(path.relative_to(ROOT)), render(path.read_text(encoding="utf-8"))) for path in found)
+    return tuple(parse(name, render(name)) for name in (path.relative_to(ROOT).as_posix() for path in found))

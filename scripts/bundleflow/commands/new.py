@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 
 from bundleflow.records.errors import BundleflowError, ExitCode
-from bundleflow.templates_project import TEMPLATES, new_project
+from bundleflow.templates_project import new_project, templates
 
 EXAMPLES = """examples:
   bundleflow new iris my-project                  asks what it needs to know
@@ -17,7 +17,7 @@ EXAMPLES = """examples:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `bundleflow new`."""
-    parser.add_argument("template", metavar="TEMPLATE", help=f"which project to start from: {', '.join(TEMPLATES)}")
+    parser.add_argument("template", metavar="TEMPLATE", help=f"which project to start from: {', '.join(templates())}")
     parser.add_argument("dir", metavar="DIR", type=Path, help="where to make it: a new folder, or one that is empty but for .git")
     parser.add_argument("--defaults", action="store_true", help="ask nothing, take each default")
     parser.add_argument("--data", metavar="KEY=VALUE", action="append", default=[], help="answer a question; may be repeated")

@@ -15,7 +15,8 @@ import yaml
 
 from bundleflow import __version__
 from bundleflow.records.flow import load_flow
-from bundleflow.templates_project import KIT_ROOT, new_project
+from bundleflow.templates_callers import KIT_ROOT
+from bundleflow.templates_project import new_project
 from rehearsal.scenarios import changes
 
 TEMPLATE = KIT_ROOT / "templates" / "iris"

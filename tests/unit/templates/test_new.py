@@ -16,7 +16,8 @@ import yaml
 from bundleflow import __version__
 from bundleflow.cli import main
 from bundleflow.records.errors import BundleflowError, ExitCode
-from bundleflow.templates_project import KIT_ROOT, kit_commit, new_project
+from bundleflow.templates_callers import KIT_ROOT
+from bundleflow.templates_project import kit_commit, new_project
 
 
 def files(folder: Path) -> set[str]:
