@@ -28,6 +28,7 @@ STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "two-deploys-at-once": [],
     "superseded-release": [],
     "smoke-fails": [("cd-prod / deploy", "smoke-failed"), ("cd-prod / plan", "held")],
+    "forgotten-deployment": [("run-tests / integration", "its runner was lost")],
 }
 """Scenario → who stopped it, and how the reason begins, in the order of its scenes."""
 

@@ -67,6 +67,7 @@ class WorkflowRun:
         self.started = time.monotonic()
         self.ended = 0.0
         self.cancelled = ""
+        self.lost = False
         self.problem = ""
         self.conclusion = ""
         self._lock = threading.RLock()
@@ -228,6 +229,7 @@ class WorkflowRun:
             started: dict[str, str] = {}
             for state in self.jobs:
                 if not state.conclusion:
+                    state.reason = state.reason or ("its runner was lost" if self.lost else "")
                     state.ended, state.conclusion = time.monotonic(), "cancelled" if self.cancelled else "failure"
                     self._github.finish_job(state.job_id, state.conclusion)
                 if started.get(state.spec.path, "success") == "success":
@@ -274,6 +276,13 @@ class WorkflowRun:
             self.cancelled = reason
             if self._act:
                 self._act.interrupt()
+
+    def lose_runner(self) -> None:
+        """End act at once, as when its machine is gone: jobs that were at work fail. Whoever calls this ends the steps' processes."""
+        with self._lock:
+            self.lost = True
+            if self._act:
+                self._act.kill()
 
     def kill(self) -> None:
         """End the run at once."""

@@ -53,6 +53,10 @@ class Acts:
             return [f"pull request #{number} was merged by {action.who}"]
         if isinstance(action, model.TryToMerge):
             return self._try_to_merge(action)
+        if isinstance(action, model.ClosePull):
+            return self._close_pull(action)
+        if isinstance(action, model.MakeByHand):
+            return self._make_by_hand(action)
         if isinstance(action, model.UseIdentityOf):
             return self._use_identity_of(action)
         if isinstance(action, model.Dispatch):
@@ -132,6 +136,24 @@ class Acts:
             self._memory.refusal = str(error)
             github.close_pull(self._repository, number, DEVELOPER)
         return [f"pull request #{number} was not merged"] if self._memory.refusal else []
+
+    def _close_pull(self, action: model.ClosePull) -> list[str]:
+        number = self._pull_to(action.base)
+        self._stage.driver.asleep = action.unnoticed
+        try:
+            self._stage.github.close_pull(self._repository, number, DEVELOPER)
+        finally:
+            self._stage.driver.asleep = False
+        return [f"pull request #{number} was closed{'; GitHub Actions was down and started nothing' if action.unnoticed else ''}"]
+
+    def _make_by_hand(self, action: model.MakeByHand) -> list[str]:
+        jobs = self._memory.view.jobs(self._memory.target_of(action.stage), suffixed=True)
+        if not jobs:
+            raise StoryError(f"stage {action.stage} has no deployment of a pull request, so nothing can be made beside it")
+        parent, target = jobs[0].root.rpartition("/")[0], self._memory.target_of(action.stage)
+        self._memory.made_by_hand = f"{parent}/{target}-{action.name}"
+        self._memory.view.make_folder(f"{self._memory.made_by_hand}/files")
+        return [f"somebody made the folder {self._memory.made_by_hand}"]
 
     def _dispatch(self, action: model.Dispatch) -> list[str]:
         self._stage.github.dispatch_workflow(self._repository, action.who, action.file, action.branch, dict(action.inputs))

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from rehearsal.actions.outcome import MISSING
-from rehearsal.rehearse import githubview, stops
+from rehearsal.rehearse import githubview, left_behind, stops
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.project import Project
 from rehearsal.rehearse.result import Check
@@ -174,4 +174,5 @@ _CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     model.MergeRefused: _merge_refused,
     model.Output: _output,
     **stops.CHECKS,
+    **left_behind.CHECKS,
 }

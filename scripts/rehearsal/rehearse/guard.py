@@ -20,9 +20,10 @@ class Guard:
 
     def __init__(self, folder: Path, *, keep: bool) -> None:
         self.id = secrets.token_hex(8)
+        self.mark = f"{MARK}={self.id}"
         program = Path(__file__).with_name("watchdog.py")
         self._process = subprocess.Popen(
-            [sys.executable, "-I", str(program), f"{MARK}={self.id}", "" if keep else str(folder)],
+            [sys.executable, "-I", str(program), self.mark, "" if keep else str(folder)],
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

@@ -53,6 +53,10 @@ class Memory:
     refusal: str = ""
     """Why GitHub refused a merge in the present scene."""
     branch_before: str = ""
+    own_roots: list[str] = field(default_factory=list)
+    """Folders of pull requests' own deployments that were left, when that was last looked at."""
+    made_by_hand: str = ""
+    """A folder of the workspace that somebody made beside them."""
     output: dict[str, object] = field(default_factory=dict)
 
     def target_of(self, stage: str) -> str:

@@ -11,6 +11,7 @@ import httpx
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from rehearsal.github.errors import GitHubError
 from rehearsal.rehearse import expectations, stops
+from rehearsal.rehearse.accidents import LostRunners
 from rehearsal.rehearse.acts import Acts, StoryError
 from rehearsal.rehearse.gates import Reviewers
 from rehearsal.rehearse.memory import Memory
@@ -20,6 +21,8 @@ from rehearsal.rehearse.view import WorkspaceView
 from rehearsal.scenarios import model
 
 SCENE_LIMIT_S = 600.0
+_MEANWHILE_LIMIT_S = 120.0
+"""For what goes on beside a scene's workflows: answers to gates, the last job run of a lost runner."""
 
 
 class Player:
@@ -36,6 +39,7 @@ class Player:
         self.memory = Memory(stage, WorkspaceView(stage.workspace_url, stage.operator_token))
         self._acts = Acts(self.memory)
         self._reviewers = Reviewers(self.memory, tell)
+        self._lost_runners = LostRunners(self.memory, tell)
         self._pull_of: dict[str, int] = {}
         self.first_promotion_s = 0.0
         """Seconds from the rehearsal's start to the end of the first promotion; 0 where there was none."""
@@ -87,14 +91,20 @@ class Player:
         memory.job_runs_before = {int(run["run_id"]) for run in memory.view.runs()}
         over = threading.Event()
         gates = [scene.gate for scene in scenes if scene.gate]
-        gatekeeper = threading.Thread(target=self._reviewers.answer, args=(gates, over), daemon=True)
-        gatekeeper.start()
+        lost = [scene.lost for scene in scenes if scene.lost]
+        meanwhile = [
+            threading.Thread(target=self._reviewers.answer, args=(gates, over), daemon=True),
+            threading.Thread(target=self._lost_runners.lose, args=(lost, over), daemon=True),
+        ]
+        for thread in meanwhile:
+            thread.start()
         try:
             steps = [self._begin(scene) for scene in scenes]
             finished = self._stage.driver.wait_idle(SCENE_LIMIT_S, self._reviewers.still_left)
         finally:
             over.set()
-            gatekeeper.join(10)
+            for thread in meanwhile:
+                thread.join(_MEANWHILE_LIMIT_S)
             for scene in scenes:
                 self._acts.undo(scene.action)
         for scene, step in zip(scenes, steps, strict=True):

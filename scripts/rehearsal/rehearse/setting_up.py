@@ -52,7 +52,7 @@ class Director:
         if story.deployed and not self._is_set_up:
             self._put_back(quick=SET_UP.quick)
             played.append(self._player.play(SET_UP, shown))
-            self._is_set_up = True
+            self._is_set_up = self._begun = True
             if not played[-1].ok:
                 return played
         if self._begun or story.quick:

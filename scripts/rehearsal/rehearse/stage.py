@@ -97,12 +97,12 @@ class Stage:
             raise
 
     def _set_up(self, wishes: Wishes, tell: Callable[[str], None]) -> None:
-        self._guard = Guard(self.folder, keep=self.kept)
-        self._closers.append(self._guard.close)
+        self.guard = Guard(self.folder, keep=self.kept)
+        self._closers.append(self.guard.close)
         self.proxy = RefusingProxy()
         self._closers.append(self.proxy.close)
         proxies = self.proxy.environment(also_direct=urlsplit(wishes.spark_remote).hostname or "")
-        self.environment = settings.clean_environment(self.folder, {**proxies, **self._guard.environment()})
+        self.environment = settings.clean_environment(self.folder, {**proxies, **self.guard.environment()})
         settings.link_programs(self.folder, wishes.cli)
         with ThreadPoolExecutor(2) as pool:
             github = pool.submit(self._start_github, wishes.number)

@@ -38,7 +38,7 @@ def where_and_why(memory: Memory) -> tuple[str, str]:
     if memory.refusal:
         return "GitHub", memory.refusal
     for run in memory.runs:
-        for job in run.jobs:
+        for job in sorted(run.jobs, key=lambda job: job.name):  # not by arrival, which is a race
             if job.conclusion not in {"success", "skipped", ""}:
                 errors = [note.message for note in job.log.annotations if note.level == "error"] if job.log else []
                 cause = job.reason or (errors[0].splitlines()[0] if errors and errors[0] else "")

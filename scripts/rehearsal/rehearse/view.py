@@ -134,6 +134,21 @@ class WorkspaceView:
         """Give the output of one task."""
         return self.get("/api/2.2/jobs/runs/get-output", run_id=task_run_id)
 
+    def exists(self, path: str) -> bool:
+        """Say whether there is a file or folder of the workspace at a path."""
+        answer = self._client.get("/api/2.0/workspace/get-status", params={"path": path})
+        if answer.status_code != 404:
+            answer.raise_for_status()
+        return answer.status_code == 200
+
+    def make_folder(self, path: str) -> None:
+        """Make a folder of the workspace, as somebody does in its pages."""
+        self._client.post("/api/2.0/workspace/mkdirs", json={"path": path}).raise_for_status()
+
+    def schemas(self, catalog: str) -> list[str]:
+        """List the names of a catalog's schemas."""
+        return [str(each["name"]) for each in self._all("/api/2.1/unity-catalog/schemas", "schemas", catalog_name=catalog)]
+
     def champions(self, catalogs: tuple[str, ...]) -> list[ModelVersion]:
         """List the versions that alias `champion` points at, for the models of some catalogs."""
         found = []

@@ -16,37 +16,42 @@ GRACE_S = 2.0
 """Seconds between the request to end and the end."""
 
 
-def marked(mark: str) -> list[int]:
-    """Give the ids of the processes whose environment holds the mark."""
-    wanted = mark.encode()
+def marked(*marks: str) -> list[int]:
+    """Give the ids of the processes whose environment holds all the marks (each `NAME=value`)."""
+    wanted = {mark.encode() for mark in marks}
     if not Path("/proc/self/environ").exists():
-        return _marked_by_ps(mark)
+        return _marked_by_ps(set(marks))
     found = []
     for entry in Path("/proc").iterdir():
         if entry.name.isdigit() and int(entry.name) != os.getpid():
             try:
-                if wanted in (entry / "environ").read_bytes().split(b"\0"):
+                if wanted <= set((entry / "environ").read_bytes().split(b"\0")):
                     found.append(int(entry.name))
             except OSError:
                 continue  # ended in the meantime, or another user's
     return found
 
 
-def _marked_by_ps(mark: str) -> list[int]:
+def _marked_by_ps(marks: set[str]) -> list[int]:
     """Look where there is no /proc (macOS)."""
     listing = subprocess.run(["ps", "-axeww", "-o", "pid=,command="], capture_output=True, text=True, timeout=30, check=False).stdout
     lines = [line.split(None, 1) for line in listing.splitlines()]
-    return [int(parts[0]) for parts in lines if len(parts) == 2 and mark in parts[1].split() and int(parts[0]) != os.getpid()]
+    return [int(parts[0]) for parts in lines if len(parts) == 2 and marks <= set(parts[1].split()) and int(parts[0]) != os.getpid()]
 
 
-def end_all(mark: str) -> int:
-    """End all marked processes, also those that are started meanwhile; gives how many there were."""
+def end_all(*marks: str, grace_s: float = GRACE_S) -> int:
+    """End all processes that hold all the marks, also those that are started meanwhile; gives how many there were.
+
+    Args:
+        marks: The marks, see `marked`.
+        grace_s: Seconds between the request to end and the end; 0: they are not asked.
+    """
     ended: set[int] = set()
     begun = time.monotonic()
-    while alive := [pid for pid in marked(mark) if not _is_zombie(pid)]:
+    while alive := [pid for pid in marked(*marks) if not _is_zombie(pid)]:
         ended.update(alive)
         for pid in alive:
-            late = time.monotonic() - begun > GRACE_S
+            late = time.monotonic() - begun >= grace_s
             try:
                 os.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
             except ProcessLookupError:

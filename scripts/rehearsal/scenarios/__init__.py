@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from rehearsal.scenarios.accidents import ACCIDENTS
 from rehearsal.scenarios.green import GREEN
 from rehearsal.scenarios.model import Story
 from rehearsal.scenarios.stopped import STOPPED
 
-STORIES: dict[str, Story] = {story.name: story for story in (GREEN, *STOPPED)}
+STORIES: dict[str, Story] = {story.name: story for story in (GREEN, *STOPPED, *ACCIDENTS)}
 """Every story by its name. A new one is a value in a module of its own, and a line here."""
 
 

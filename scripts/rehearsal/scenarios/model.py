@@ -132,7 +132,25 @@ class Schedule:
     file: str
 
 
-Action = Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf | Dispatch | Schedule
+@dataclass(frozen=True)
+class ClosePull:
+    """The developer closes the open pull request into `base`, unmerged; `unnoticed`: while GitHub Actions is down and starts nothing."""
+
+    base: str
+    unnoticed: bool = False
+
+
+@dataclass(frozen=True)
+class MakeByHand:
+    """Somebody makes a folder in the workspace, beside the pull requests' own deployments of a stage and named as they are."""
+
+    stage: str
+    name: str
+
+
+Action = (
+    Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf | Dispatch | Schedule | ClosePull | MakeByHand
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -213,6 +231,25 @@ class OwnDeploymentGone:
     """The pull request's own deployment of the stage was there, ran its jobs, and is gone."""
 
     stage: str
+
+
+@dataclass(frozen=True)
+class OwnDeploymentLeft:
+    """One own deployment of a pull request is still in the stage: nobody destroyed it."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class OwnDeploymentReaped:
+    """What `OwnDeploymentLeft` saw is gone: jobs, folder, schema."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
+class MadeByHandLeftAlone:
+    """What `MakeByHand` made is still there."""
 
 
 @dataclass(frozen=True)
@@ -337,6 +374,7 @@ Expectation = (
     WorkflowEnds | JobEnds | OneComment | Deployed | NotDeployed | Updated | JobsRan | OwnDeploymentGone | Recorded
     | ReleaseProposed | GateAsked | Champion | MergeRefused | Output | Stopped | Rejected | Superseded | WaitsAtGate
     | GateNotAsked | Untouched | OneAfterTheOther | ReadOnly | NoComment | Says
+    | OwnDeploymentLeft | OwnDeploymentReaped | MadeByHandLeftAlone
 )  # fmt: skip
 
 
@@ -353,6 +391,7 @@ class Scene:
         stopped: The scene is there to be stopped: failing workflows are right.
         needs_stages: The scene is left out where the flow file has not all of these stages.
         needs_job: The scene is left out where the bundle has no such job.
+        lost: File of a workflow whose runner is lost as soon as a job run that it started is at work; empty: none.
         meanwhile: It begins while the workflows of the scene before are still at work.
         promotion: It is a part of that promotion (jobs, CLI calls and requests are counted).
         promotion_ends: With this scene a promotion from branch to production is complete (times are taken by it).
@@ -366,6 +405,7 @@ class Scene:
     stopped: bool = False
     needs_stages: tuple[str, ...] = ()
     needs_job: str = ""
+    lost: str = ""
     meanwhile: bool = False
     promotion_ends: bool = False
     promotion: bool = False

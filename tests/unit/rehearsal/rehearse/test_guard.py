@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from bundleflow.records.errors import BundleflowError, ExitCode
-from rehearsal.rehearse import settings
+from rehearsal.rehearse import settings, watchdog
 from rehearsal.rehearse.guard import MARK, Guard
 from rehearsal.rehearse.proxy import RefusingProxy
 
@@ -140,3 +140,20 @@ def test_without_git_nothing_starts(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(BundleflowError, match="git is not on PATH") as caught:
         settings.git_program()
     assert caught.value.exit_code == ExitCode.TROUBLE
+
+
+def test_only_a_process_with_all_the_marks_is_ended_and_not_asked_first():
+    """Two rehearsals at the same time have workflow runs of the same numbers."""
+    own = f"test-{os.getpid()}"
+    meant, *others = (
+        start(STUBBORN, {**os.environ, "REHEARSED": rehearsal, "RUN": run})
+        for rehearsal, run in ((own, "17"), (f"{own}-other", "17"), (own, "18"))
+    )
+    try:
+        assert watchdog.end_all(f"REHEARSED={own}", "RUN=17", grace_s=0.0) == 1
+        assert meant.wait(30) == -signal.SIGKILL
+        assert [process.poll() for process in others] == [None, None]
+    finally:
+        for process in (meant, *others):
+            process.kill()
+            process.communicate(timeout=30)
