@@ -1,0 +1,212 @@
+"""Promotes and rolls back: checks under the lock, moves the aliases, switches the endpoint; on any failure everything is as before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+from bundleflow_models.errors import ModelsError
+from bundleflow_models.promotion.approvals import write_approval_tags
+from bundleflow_models.promotion.endpoint import serves
+from bundleflow_models.promotion.interfaces import Registry
+from bundleflow_models.promotion.lock import Lock, Tell
+from bundleflow_models.promotion.probe import read_probe
+from bundleflow_models.promotion.records import (
+    CHAMPION,
+    PREVIOUS,
+    Approval,
+    ModelState,
+    Pace,
+    Promotion,
+    PromotionRequest,
+    Verdict,
+    VersionState,
+)
+from bundleflow_models.promotion.snapshot import Snapshot, word
+from bundleflow_models.promotion.verdicts import RUN_TAG, SINCE_TAG, check_compared, check_passed, read_verdict
+from bundleflow_models.promotion.work import Work, Workspace, check_still, move
+
+CHAMPION_TAG = "bundleflow_champion"
+"""Tag of a model: the version that the kit made champion last."""
+REPLACED_TAG = "bundleflow_replaced"
+"""Tag of a version: the champion that it replaced."""
+NOBODY = "none"
+
+
+@dataclass(frozen=True)
+class RollbackRequest:
+    """What is to be rolled back.
+
+    Args:
+        model: Full name of the registered model.
+        endpoint: Its serving endpoint; None: none.
+        by: Who rolls back.
+        force_lock: Take the lock also from a holder that still gives signs of life.
+        pace: How the endpoint is switched.
+    """
+
+    model: str
+    endpoint: str | None = None
+    by: str = ""
+    force_lock: bool = False
+    pace: Pace = Pace()  # noqa: RUF009 (frozen, shared on purpose)
+
+
+def promote(workspace: Workspace, request: PromotionRequest, *, tell: Tell = print) -> Promotion:
+    """Make a version champion, and let its endpoint serve it.
+
+    Args:
+        workspace: Where.
+        request: What, and who agreed.
+        tell: Takes a line for people.
+
+    Returns:
+        What was done; `changed` is false when the version was champion and served already.
+
+    Raises:
+        ModelsError: `no-verdict`, `verdict-refused`, `not-approved`, `champion-changed`, `model-missing`, `locked` (nothing was changed),
+            or `endpoint-failed`, `champion-changed` (aliases and endpoint are as they were).
+    """
+    work = _work(workspace, request.model, request.by, request.pace, tell)
+    with work.holding():
+        registry = work.registry
+        model = registry.model(request.model)
+        version = ready_version(registry, request.model, request.version)
+        verdict = _approved_verdict(registry, model, version, request.approval)
+        work.notes.extend(_moved_by_hand(model))
+        switch = work.switch(model.name, request.endpoint)
+        state = switch.now() if switch else None
+        result = Promotion(
+            model.name, version.number, model.champion, verdict.digest, request.approval, request.endpoint or "", _at(workspace)
+        )
+        if model.champion == version.number and (switch is None or (state is not None and serves(state, version.number))):
+            notes = (*work.notes, f"Version {version.number} is champion already; nothing was changed.")
+            return replace(result, previous=model.aliases.get(PREVIOUS), notes=notes, changed=False)
+        with work.undoing(Snapshot.of(model, version.number, request.endpoint, state)):
+            move(registry, model, version.number, tell, champion=CHAMPION, previous=PREVIOUS)
+            if switch:
+                switch.to(version.number, read_probe(registry, verdict.run_id), before=state)
+            check_still(registry, model.name, version.number)
+            _record(registry, model, version, result, request.by)
+    return replace(result, notes=tuple(work.notes))
+
+
+def rollback(workspace: Workspace, request: RollbackRequest, *, tell: Tell = print) -> Promotion:
+    """Make the previous champion champion again and let the endpoint serve it; or undo what a promotion that was cut off has left.
+
+    Args:
+        workspace: Where.
+        request: What.
+        tell: Takes a line for people.
+
+    Returns:
+        What was done.
+
+    Raises:
+        ModelsError: `model-missing`: there is no previous champion; `locked`; `endpoint-failed` (everything is as it was).
+    """
+    work = _work(workspace, request.model, request.by, request.pace, tell)
+    with work.holding(by_force=request.force_lock) as repaired:
+        registry = work.registry
+        model = registry.model(request.model)
+        result = Promotion(model.name, model.champion, None, endpoint=request.endpoint or "", at=_at(workspace))
+        if repaired:
+            return replace(result, notes=tuple(work.notes))
+        target = _previous(registry, model)
+        switch = work.switch(model.name, request.endpoint)
+        state = switch.now() if switch else None
+        with work.undoing(Snapshot.of(model, target.number, request.endpoint, state)):
+            _move_back(registry, model, target)
+            if switch:
+                switch.to(target.number, read_probe(registry, target.tags.get(RUN_TAG, "")), before=state, at_once=True)
+            check_still(registry, model.name, target.number)
+            _record_champion(registry, model.name, target.number, result.at)
+            if model.champion is not None:
+                registry.set_version_tag(model.name, model.champion, "bundleflow_rolled_back_at", result.at)
+                registry.set_version_tag(model.name, model.champion, "bundleflow_rolled_back_by", request.by or NOBODY)
+    tell(f"{model.name}: champion is {word(target.number)} again (before: {word(model.champion)})")
+    return replace(result, champion=target.number, previous=model.champion, notes=tuple(work.notes))
+
+
+def ready_version(registry: Registry, name: str, number: int) -> VersionState:
+    """A version whose files are there.
+
+    Raises:
+        ModelsError: `model-missing`.
+    """
+    version = registry.version(name, number)
+    if version.status != "READY":
+        raise ModelsError(
+            "model-missing",
+            f"Version {number} of {name} is {version.status}: its files are not there.",
+            fix="Wait until it is READY, or register the model again.",
+        )
+    return version
+
+
+def _work(workspace: Workspace, model: str, by: str, pace: Pace, tell: Tell) -> Work:
+    return Work(workspace, Lock(workspace.files, model, by or "somebody", tell=tell, clock=workspace.clock), pace, tell)
+
+
+def _at(workspace: Workspace) -> str:
+    return workspace.clock().isoformat(timespec="seconds")
+
+
+def _approved_verdict(registry: Registry, model: ModelState, version: VersionState, approval: Approval) -> Verdict:
+    verdict = read_verdict(registry, version)
+    check_passed(verdict)
+    if version.number != model.champion:
+        check_compared(verdict, model)
+    if approval.verdict != verdict.digest:
+        raise ModelsError(
+            "not-approved",
+            f"The approval of version {version.number} of {model.name} was given for another verdict ({approval.verdict[:12] or 'none'}; "
+            f"now {verdict.digest[:12]}).",
+            fix="Start the promotion anew: it shows the verdict that holds, and asks for approval of it.",
+        )
+    return verdict
+
+
+def _moved_by_hand(model: ModelState) -> Iterator[str]:
+    last = model.tags.get(CHAMPION_TAG, "")
+    now = str(model.champion) if model.champion is not None else NOBODY
+    if last and last != now:
+        yield f"The alias champion was moved by hand since the last promotion: that made version {last} champion, and now it is {now}."
+
+
+def _record(registry: Registry, model: ModelState, version: VersionState, done: Promotion, by: str) -> None:
+    """Who, when, which verdict, which approval: on the version, for those who look there."""
+    assert done.approval is not None
+    write_approval_tags(registry, version, done.approval)
+    values = {"bundleflow_promoted_at": done.at, "bundleflow_promoted_by": by or NOBODY, "bundleflow_promoted_verdict": done.verdict}
+    if model.champion not in (None, version.number):
+        values[REPLACED_TAG] = str(model.champion)
+    for key, value in values.items():
+        registry.set_version_tag(model.name, version.number, key, value)
+    _record_champion(registry, model.name, version.number, done.at)
+
+
+def _record_champion(registry: Registry, name: str, number: int, at: str) -> None:
+    registry.set_model_tag(name, CHAMPION_TAG, str(number))
+    registry.set_model_tag(name, SINCE_TAG, at)
+
+
+def _previous(registry: Registry, model: ModelState) -> VersionState:
+    number = model.aliases.get(PREVIOUS)
+    if number is None:
+        raise ModelsError(
+            "model-missing",
+            f"{model.name} has no alias `{PREVIOUS}`: its champion was the first, or that version was deleted (its aliases go with it).",
+            fix="Choose a version, judge it (`bundleflow model verdict`) and promote it.",
+        )
+    return ready_version(registry, model.name, number)
+
+
+def _move_back(registry: Registry, model: ModelState, target: VersionState) -> None:
+    """The champion that the target replaced, if it is still there, is the next one to go back to; never the one rolled back from."""
+    registry.set_alias(model.name, CHAMPION, target.number)
+    before = target.tags.get(REPLACED_TAG, "")
+    try:
+        registry.set_alias(model.name, PREVIOUS, registry.version(model.name, int(before)).number)
+    except (ModelsError, ValueError):
+        registry.delete_alias(model.name, PREVIOUS)

@@ -1,0 +1,106 @@
+"""What stood before a promotion's first change: kept in the lock while it lasts, and brought back when it fails or dies."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, Self
+
+from bundleflow_models.errors import ModelsError
+from bundleflow_models.promotion.endpoint import Switch, as_input
+from bundleflow_models.promotion.interfaces import Registry
+from bundleflow_models.promotion.records import CHAMPION, PREVIOUS, EndpointState, ModelState
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """What stood before.
+
+    Args:
+        model: Full name of the model.
+        version: Version that is to become champion.
+        champion: Version that was champion; None: none.
+        previous: Version that was `previous-champion`; None: none.
+        endpoint: Endpoint that is to be switched; empty: none.
+        existed: Whether the endpoint was there.
+        ready: Whether it answered.
+        config: Its configuration.
+    """
+
+    model: str
+    version: int
+    champion: int | None
+    previous: int | None
+    endpoint: str = ""
+    existed: bool = False
+    ready: bool = False
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, model: ModelState, version: int, endpoint: str | None, state: EndpointState | None) -> Self:
+        """What stands now."""
+        config = as_input(state.config) if state else {}
+        names = (model.champion, model.aliases.get(PREVIOUS))
+        return cls(model.name, version, *names, endpoint or "", state is not None, bool(state and state.ready), config)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Self:
+        """From the journal of a lock.
+
+        Raises:
+            ModelsError: `locked`: it is no journal of this version of the kit.
+        """
+        try:
+            return cls(**data)
+        except TypeError as error:
+            raise ModelsError(
+                "locked",
+                f"The journal in the lock cannot be read: {error}.",
+                fix="It was written by another version of the kit: roll back with that one.",
+            ) from error
+
+    def as_dict(self) -> dict[str, Any]:
+        """As the journal has it."""
+        return asdict(self)
+
+    @property
+    def state(self) -> EndpointState | None:
+        """The endpoint as it was; None when there was none."""
+        return EndpointState(self.endpoint, self.ready, "NOT_UPDATING", self.config) if self.existed else None
+
+    def restore_aliases(self, registry: Registry, tell: Callable[[str], None]) -> list[str]:
+        """Bring the aliases back. A champion that somebody else has set in the meantime is left alone.
+
+        Returns:
+            What is worth saying, a sentence each.
+        """
+        model, notes = registry.model(self.model), list[str]()
+        if model.champion == self.version != self.champion:
+            _put(registry, self.model, CHAMPION, self.champion)
+            tell(f"{self.model}: champion is {word(self.champion)} again")
+        elif model.champion != self.champion:
+            notes.append(f"The alias champion was set to {word(model.champion)} by somebody who did not take the lock; it was left there.")
+            tell(notes[-1])
+        if model.aliases.get(PREVIOUS) != self.previous:
+            _put(registry, self.model, PREVIOUS, self.previous)
+        return notes
+
+    def restore_endpoint(self, switch: Switch) -> None:
+        """Bring the endpoint back.
+
+        Raises:
+            ModelsError: `endpoint-failed`.
+        """
+        switch.back(self.state)
+
+
+def word(version: int | None) -> str:
+    """A version in words."""
+    return f"version {version}" if version is not None else "no version"
+
+
+def _put(registry: Registry, model: str, alias: str, number: int | None) -> None:
+    if number is None:
+        registry.delete_alias(model, alias)
+    else:
+        registry.set_alias(model, alias, number)
