@@ -15,7 +15,7 @@ from report_example import rehearsal
 from bundleflow.adapters.runner import Runner
 from bundleflow.records.errors import BundleflowError
 from bundleflow.records.plan import Action, FieldChange, Plan, PlanEntry
-from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.records.run import Compute, RunRecord, TaskRecord
 from bundleflow.releases.comment import marker
 from bundleflow.releases.digest import hide_secrets
 from bundleflow.report.errors import error_markdown, report_error
@@ -45,7 +45,19 @@ def plan(text: str) -> Plan:
 def job_run(text: str) -> RunRecord:
     tasks = (
         TaskRecord(
-            text, 2, "notebook", "TERMINATED", "FAILED", text, 1000, 2000, compute=text, error=text, trace=text, output=text, url=PAGE
+            text,
+            2,
+            "notebook",
+            "TERMINATED",
+            "FAILED",
+            text,
+            1000,
+            2000,
+            compute=Compute(text, text),
+            error=text,
+            trace=text,
+            output=text,
+            url=PAGE,
         ),
         TaskRecord(f"then {text}", 3, "notebook", "TERMINATED", "SUCCESS", text, 2000, 3000, depends_on=(text,), output=text, url=text),
     )

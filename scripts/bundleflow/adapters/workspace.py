@@ -14,11 +14,12 @@ from bundleflow import __version__
 from bundleflow.adapters.databricks_cli import auth_type
 from bundleflow.adapters.preload import SDK, wait
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason, LoginError
-from bundleflow.records.run import RunPage, RunRecord, TaskRecord
+from bundleflow.records.run import RunPage, TaskRecord
+from bundleflow.records.run_json import page_of
 
 if TYPE_CHECKING:
     from databricks.sdk import WorkspaceClient
-    from databricks.sdk.service.jobs import RepairRunResponse, Run, RunOutput, RunTask
+    from databricks.sdk.service.jobs import RepairRunResponse, RunOutput
 
 RETRY_TIMEOUT_S = 60
 """How long the SDK repeats a request on 429, 503 and lost connections; who follows a run goes on trying after that."""
@@ -69,8 +70,7 @@ class Workspace:
             from databricks.sdk.service.jobs import JobsAPI
 
             found = JobsAPI.get_run(self._client.jobs, run_id, page_token=page or None, include_history=history or None)
-            repairs = [each.id or 0 for each in found.repair_history or [] if each.type and each.type.value == "REPAIR"]
-            return RunPage(_run_record(found), found.next_page_token or "", repairs[-1] if repairs else 0)
+            return page_of(found.as_dict())
 
     def repair(self, run_id: int, *, tasks: Sequence[str], dependents: bool, after: int) -> int:
         """Run tasks of an ended run again.
@@ -218,97 +218,14 @@ def _connect(env: Mapping[str, str]) -> WorkspaceClient:
     return WorkspaceClient(config=Config(**given))
 
 
-def _run_record(run: Run) -> RunRecord:
-    life, result, message = _state(run)
-    tasks = sorted((_latest(run.tasks or [])).values(), key=lambda task: (task.start_time or 2**63, task.task_key or ""))
-    return RunRecord(
-        run_id=run.run_id or 0,
-        job_id=run.job_id or 0,
-        name=run.run_name or "",
-        url=run.run_page_url or "",
-        life_cycle_state=life,
-        result_state=result,
-        message=message,
-        trigger=run.trigger.value if run.trigger else "",
-        run_as=getattr(run, "run_as_user_name", None) or run.creator_user_name or "",
-        start_ms=run.start_time or 0,
-        end_ms=run.end_time or 0,
-        queue_ms=run.queue_duration or 0,
-        parameters=tuple(
-            (each.name or "", str(each.value if each.value is not None else each.default)) for each in run.job_parameters or []
-        ),
-        tasks=tuple(_task_record(task) for task in tasks),
-    )
-
-
-def _latest(tasks: list[RunTask]) -> dict[str, RunTask]:
-    """The last attempt of each task."""
-    found: dict[str, RunTask] = {}
-    for task in tasks:
-        before = found.get(task.task_key or "")
-        if before is None or (task.attempt_number or 0) >= (before.attempt_number or 0):
-            found[task.task_key or ""] = task
-    return found
-
-
-def _task_record(task: RunTask) -> TaskRecord:
-    life, result, message = _state(task)
-    return TaskRecord(
-        key=task.task_key or "",
-        run_id=task.run_id or 0,
-        kind=_kind(task),
-        life_cycle_state=life,
-        result_state=result,
-        message=message,
-        start_ms=task.start_time or 0,
-        end_ms=task.end_time or 0,
-        setup_ms=task.setup_duration or 0,
-        execution_ms=task.execution_duration or 0,
-        queue_ms=task.queue_duration or 0,
-        attempt=task.attempt_number or 0,
-        depends_on=tuple(each.task_key for each in task.depends_on or []),
-        run_if=task.run_if.value if task.run_if else "",
-        compute=_compute(task),
-        url=task.run_page_url or "",
-    )
-
-
-def _state(thing: Run | RunTask) -> tuple[str, str, str]:
-    state = thing.state
-    if state is None:
-        return "PENDING", "", ""
-    life = state.life_cycle_state.value if state.life_cycle_state else ""
-    return life, state.result_state.value if state.result_state else "", state.state_message or ""
-
-
-_KINDS = ("notebook", "spark_python", "python_wheel", "sql", "spark_jar", "condition", "for_each", "run_job", "pipeline", "dbt")
-
-
-def _kind(task: RunTask) -> str:
-    return next((kind for kind in _KINDS if getattr(task, f"{kind}_task", None) is not None), "")
-
-
-def _compute(task: RunTask) -> str:
-    """What the task runs on, in words; serverless tasks name no cluster."""
-    if task.existing_cluster_id:
-        return f"cluster {task.existing_cluster_id}"
-    if task.new_cluster is not None:
-        cluster = task.new_cluster
-        return " ".join(part for part in ("new cluster", cluster.node_type_id, cluster.spark_version) if part)
-    if task.environment_key:
-        return f"serverless, environment {task.environment_key}"
-    return "serverless" if _kind(task) in ("notebook", "spark_python", "python_wheel") else ""
-
-
 def _with_output(task: TaskRecord, output: RunOutput) -> TaskRecord:
     from dataclasses import replace
 
     result = output.notebook_output.result if output.notebook_output else None
     text = result if result is not None else output.logs or ""
-    failed = task.result_state not in ("", "SUCCESS", "EXCLUDED")
     return replace(
         task,
         output=text[:OUTPUT_KEPT],
-        error=output.error or (task.message if failed else ""),
+        error=output.error or (task.message if task.failed else ""),
         trace=(output.error_trace or "")[-OUTPUT_KEPT:],
     )

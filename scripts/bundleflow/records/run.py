@@ -2,32 +2,49 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-FINAL_LIFE_CYCLE_STATES = frozenset({"TERMINATED", "SKIPPED", "INTERNAL_ERROR"})
-"""Life-cycle states of a run or task that do not change any more (Jobs API 2.2, `RunLifeCycleState`)."""
+from bundleflow.records.run_parts import (
+    FINAL_LIFE_CYCLE_STATES,
+    PLANNED,
+    Attempt,
+    Comparison,
+    Compute,
+    DeploymentRecord,
+    Iterations,
+    Lineage,
+    RepairRecord,
+    Stated,
+    TableUse,
+    TaskChange,
+    Timed,
+)
 
+__all__ = [
+    "FINAL_LIFE_CYCLE_STATES",
+    "PLANNED",
+    "Attempt",
+    "Comparison",
+    "Compute",
+    "DeploymentRecord",
+    "Iterations",
+    "Lineage",
+    "RepairRecord",
+    "RunPage",
+    "RunRecord",
+    "TableUse",
+    "TaskChange",
+    "TaskRecord",
+]
 
-class _Stated:
-    """What follows from the two states of a task or a run."""
-
-    result_state: str
-    life_cycle_state: str
-
-    @property
-    def state(self) -> str:
-        """The result where there is one, else the life-cycle state."""
-        return self.result_state or self.life_cycle_state or "UNKNOWN"
-
-    @property
-    def final(self) -> bool:
-        """Whether the task or run has ended."""
-        return self.life_cycle_state in FINAL_LIFE_CYCLE_STATES
+GOOD = frozenset({"SUCCESS", "EXCLUDED", "DISABLED"})
+"""Results of a task that are no failure."""
+NO_COMPUTE, NO_ITERATIONS = Compute(), Iterations()
 
 
 @dataclass(frozen=True)
-class TaskRecord(_Stated):
+class TaskRecord(Stated, Timed):
     """One task of a run; the last attempt where there were several.
 
     Args:
@@ -45,11 +62,19 @@ class TaskRecord(_Stated):
         attempt: Number of the attempt, from 0.
         depends_on: Keys of the tasks before it.
         run_if: Condition on those.
-        compute: Cluster, job cluster or environment in words.
+        compute: What it runs on.
         error: The error in one or a few lines; empty when there was none.
         trace: The end of the error's trace.
         output: What the task gave out: exit value of a notebook, or its log; cut.
         url: Page of the task's run.
+        source: What it runs: path of a notebook, entry point of a wheel, job of a run-job task.
+        description: What its author says of it.
+        condition: What a condition task compares: `left op right`.
+        outcome: Outcome of a condition task: `true` or `false`.
+        branches: For tasks before it that are conditions: key and the outcome that it waits for.
+        iterations: Of a for-each task.
+        earlier: Attempts before this one, the first first.
+        cleanup_ms: Time after the work until the compute is free.
     """
 
     key: str
@@ -66,20 +91,45 @@ class TaskRecord(_Stated):
     attempt: int = 0
     depends_on: tuple[str, ...] = ()
     run_if: str = ""
-    compute: str = ""
+    compute: Compute = NO_COMPUTE
     error: str = ""
     trace: str = ""
     output: str = ""
     url: str = ""
+    source: str = ""
+    description: str = ""
+    condition: str = ""
+    outcome: str = ""
+    branches: tuple[tuple[str, str], ...] = ()
+    iterations: Iterations = NO_ITERATIONS
+    earlier: tuple[Attempt, ...] = ()
+    cleanup_ms: int = 0
 
     @property
-    def duration_ms(self) -> int:
-        """From start to end; 0 while it runs."""
-        return max(0, self.end_ms - self.start_ms) if self.end_ms and self.start_ms else 0
+    def failed(self) -> bool:
+        """Whether it ended with neither success nor exclusion."""
+        return self.final and self.result_state not in GOOD
+
+    def as_attempt(self) -> Attempt:
+        """This attempt alone."""
+        return Attempt(
+            self.run_id, self.attempt, self.life_cycle_state, self.result_state, self.message, self.start_ms, self.end_ms,
+            self.setup_ms, self.queue_ms, self.url,
+        )  # fmt: skip
+
+    def with_attempt(self, other: TaskRecord) -> TaskRecord:
+        """The later of two looks at the same task (`other` when both are of one attempt), which knows the attempts of both."""
+        newer, older = (other, self) if other.attempt >= self.attempt else (self, other)
+        known = {each.run_id: each for each in (*older.earlier, *newer.earlier)}
+        if older.run_id != newer.run_id:
+            known[older.run_id] = older.as_attempt()
+        if not known:
+            return newer
+        return replace(newer, earlier=tuple(sorted(known.values(), key=lambda each: (each.number, each.start_ms))))
 
 
 @dataclass(frozen=True)
-class RunRecord(_Stated):
+class RunRecord(Stated, Timed):
     """One run of a job.
 
     Args:
@@ -98,6 +148,13 @@ class RunRecord(_Stated):
         queue_ms: Time waited in the queue.
         parameters: Job parameters by name.
         tasks: In the order of their start.
+        creator: Who started it.
+        schedule: Cron expression and time zone of a run that was started by one.
+        repairs: Repairs of it, in the order of time.
+        deployment: The bundle deployment that the job belongs to; None when it was not asked for, or belongs to none.
+        lineage: Tables that were read and written; None when they were not asked for.
+        comparison: The previous run of the job beside this one; None when it was not asked for, or there is none.
+        notes: What could not be read, in words.
     """
 
     run_id: int
@@ -115,6 +172,18 @@ class RunRecord(_Stated):
     queue_ms: int = 0
     parameters: tuple[tuple[str, str], ...] = ()
     tasks: tuple[TaskRecord, ...] = ()
+    creator: str = ""
+    schedule: str = ""
+    repairs: tuple[RepairRecord, ...] = ()
+    deployment: DeploymentRecord | None = None
+    lineage: Lineage | None = None
+    comparison: Comparison | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def title(self) -> str:
+        """Key in the bundle, else name, else id."""
+        return self.key or self.name or f"run {self.run_id}"
 
     @property
     def succeeded(self) -> bool:
@@ -122,15 +191,9 @@ class RunRecord(_Stated):
         return self.final and self.result_state == "SUCCESS"
 
     @property
-    def duration_ms(self) -> int:
-        """From start to end; 0 while it runs."""
-        return max(0, self.end_ms - self.start_ms) if self.end_ms and self.start_ms else 0
-
-    @property
     def failed_tasks(self) -> tuple[str, ...]:
         """Keys of the tasks that ended with neither success nor exclusion."""
-        good = {"SUCCESS", "EXCLUDED"}
-        return tuple(task.key for task in self.tasks if task.final and task.result_state not in good)
+        return tuple(task.key for task in self.tasks if task.failed)
 
     def as_dict(self) -> dict[str, Any]:
         """The record as plain values for JSON, with what is derived."""

@@ -73,7 +73,7 @@ def _environment() -> Environment:
 
 @lru_cache(maxsize=1)
 def _style() -> str:
-    return (ASSETS / "style.css").read_text(encoding="utf-8")
+    return "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "graph.css"))
 
 
 def _plain(value: Any) -> Mapping[str, Any]:

@@ -8,10 +8,11 @@ from typing import Any
 
 from markupsafe import Markup
 
+from bundleflow.report.graph_svg import Node, graph_svg
 from bundleflow.report.html_calls import READS, in_words
 from bundleflow.report.html_format import seconds
 from bundleflow.report.html_markdown import LinkMap, markdown_html, page_links
-from bundleflow.report.html_svg import Node, axis, axis_svg, bar_svg, graph_svg, lines_svg
+from bundleflow.report.html_svg import axis, axis_svg, bar_svg, lines_svg
 from bundleflow.report.html_timeline import TONES, Row, anchor, job_tone, timeline, trigger
 
 Data = Mapping[str, Any]

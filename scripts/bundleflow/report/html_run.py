@@ -9,8 +9,9 @@ from datetime import UTC, datetime
 from markupsafe import Markup
 
 from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.report.graph_svg import Node, graph_svg
 from bundleflow.report.html_format import seconds
-from bundleflow.report.html_svg import Node, axis, axis_svg, bar_svg, graph_svg, lines_svg
+from bundleflow.report.html_svg import axis, axis_svg, bar_svg, lines_svg
 
 _TONES = {
     "SUCCESS": "ok",

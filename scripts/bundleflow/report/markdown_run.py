@@ -81,7 +81,7 @@ def _table(run: RunRecord) -> str:
             escape(task.state),
             duration(task.duration_ms),
             duration(task.setup_ms) if task.setup_ms else "",
-            escape(task.compute, 80),
+            escape(task.compute.words, 80),
             link(f"run {task.run_id}", task.url) if task.run_id else "",
         ]
         for task in run.tasks[:TABLE_TASKS]

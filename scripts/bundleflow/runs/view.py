@@ -69,11 +69,11 @@ class RunView:
 
     def take(self, page: RunPage) -> None:
         """Take in the page that `next_page` named."""
-        self._top = replace(page.run, key=self._top.key, tasks=(), parameters=self._top.parameters or page.run.parameters)
+        parameters, repairs = self._top.parameters or page.run.parameters, page.run.repairs or self._top.repairs
+        self._top = replace(page.run, key=self._top.key, tasks=(), parameters=parameters, repairs=repairs)
         for task in page.run.tasks:
             known = self._tasks.get(task.key)
-            if known is None or task.attempt >= known.attempt:
-                self._tasks[task.key] = task
+            self._tasks[task.key] = task if known is None else known.with_attempt(task)
         here = self._pages[self._turn]
         here.settled = bool(page.run.tasks) and all(task.final and task.result_state in SETTLED for task in page.run.tasks)
         here.read_after_end = page.run.final

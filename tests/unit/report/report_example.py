@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.records.run import Compute, RunRecord, TaskRecord
 from rehearsal.rehearse.result import (
     Annotation,
     Check,
@@ -198,7 +198,9 @@ def rehearsal(*, ok: bool = True) -> Rehearsal:
 def job_run() -> RunRecord:
     """A job run of which one task failed and its follower was not run."""
     tasks = (
-        TaskRecord("prepare", 11, "notebook", "TERMINATED", "SUCCESS", "", 1_000_000, 1_004_000, setup_ms=1500, compute="serverless"),
+        TaskRecord(
+            "prepare", 11, "notebook", "TERMINATED", "SUCCESS", "", 1_000_000, 1_004_000, setup_ms=1500, compute=Compute("serverless")
+        ),
         TaskRecord(
             "left", 12, "notebook", "TERMINATED", "SUCCESS", "", 1_004_000, 1_006_000, depends_on=("prepare",), output='{"rows": 150}'
         ),

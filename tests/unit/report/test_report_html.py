@@ -12,11 +12,12 @@ import report_example as example
 
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.report.graph_svg import Node, graph_svg
 from bundleflow.report.html import rehearsal_page, run_page, write_page
 from bundleflow.report.html_calls import in_words
 from bundleflow.report.html_format import clock, moment, plural, seconds, seen
 from bundleflow.report.html_markdown import markdown_html, page_links
-from bundleflow.report.html_svg import Node, axis, graph_svg
+from bundleflow.report.html_svg import axis
 
 VOID = {"meta", "link", "br", "hr", "circle", "path", "rect", "line"}
 
