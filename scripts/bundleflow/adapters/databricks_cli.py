@@ -185,6 +185,11 @@ class DatabricksCli:
         return CliResult(tuple(argv), process.returncode, stdout, stderr, time.monotonic() - started)
 
 
+def cli_program(env: Mapping[str, str]) -> str | None:
+    """The Databricks CLI that these variables name, or that is on PATH; None where there is none."""
+    return env.get("DATABRICKS_CLI_PATH") or shutil.which("databricks", path=env.get("PATH"))
+
+
 def auth_type(env: Mapping[str, str]) -> str:
     """Which way to log in these variables ask for: `DATABRICKS_AUTH_TYPE`, else the fallback secrets, else the job's OIDC token."""
     if env.get("DATABRICKS_AUTH_TYPE"):

@@ -6,7 +6,7 @@ import argparse
 import hashlib
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
@@ -14,7 +14,10 @@ from typing import Any
 
 from bundleflow.adapters.git import tree_of
 from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi
+from bundleflow.adapters.outside_pull import outside_pull
 from bundleflow.adapters.preload import GITHUB, preload
+from bundleflow.adapters.runner import Runner
+from bundleflow.commands.ci_offline import check_without_identity
 from bundleflow.commands.ci_targets import check_targets
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
 from bundleflow.commands.plan import plan_data
@@ -41,16 +44,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Check every target of the flow file."""
-    job = load_job(args, stage="test")
+    """Check every target of the flow file; on a pull request without an identity what can be checked without one."""
+    runner = Runner.here()
+    outside = outside_pull(runner)
+    try:
+        job = load_job(args, stage="test", login=not outside)
+        accepted = job.accepted
+    except BundleflowError:
+        if not outside:
+            folder = Path(args.bundle_dir or runner.env.get("BUNDLEFLOW_BUNDLE_DIR") or ".")
+            _warn_of(runner, _mark_outdated(runner, folder.as_posix(), "could not be checked"))
+        raise
+    if outside:
+        return check_without_identity(job, outside, as_json=args.json)
     if job.runner.is_actions:
         preload(GITHUB)
-    accepted = job.accepted
     with job.runner.group("check every target"), ThreadPoolExecutor(1) as pool:
-        outdated = pool.submit(_mark_outdated, job)
+        outdated = pool.submit(_mark_outdated, runner, job.bundle, "is being checked")
         checks, diagnostics = check_targets(job)
-    if trouble := outdated.result():
-        warn(job.runner, trouble, "The comment could not be marked as outdated")
+    _warn_of(runner, outdated.result())
     for check in checks:
         annotate(job.runner, job.cli(target=check.target), diagnostics[check.target])
         tell(f"target {check.target} ({', '.join(check.stages)}): {check.state}")
@@ -106,17 +118,24 @@ def _write_data(folder: str, data: dict[str, Any], job: JobContext) -> None:
         job.runner.output("bundle-id", hashlib.sha256(job.bundle.encode()).hexdigest()[:8])
 
 
-def _mark_outdated(job: JobContext) -> BundleflowError | None:
+def _mark_outdated(runner: Runner, bundle: str, fate: str) -> BundleflowError | None:
     """Mark the comment about an older commit, while the CLI works; what kept it from that is given back."""
-    number = job.runner.pull_request
-    if number is None or not job.runner.is_actions:
+    number = runner.pull_request
+    if number is None or not runner.is_actions:
         return None
     try:
-        stamp = Stamp.of_job(job.env, job.runner.event)
-        mark_outdated(GitHubApi.from_env(job.env), number, comment_key(job.bundle), stamp, job.runner.run_url, author=_author(job))
+        stamp = Stamp.of_job(runner.env, runner.event)
+        mark_outdated(
+            GitHubApi.from_env(runner.env), number, comment_key(bundle), stamp, runner.run_url, author=_author(runner.env), fate=fate
+        )
     except BundleflowError as error:
         return error
     return None
+
+
+def _warn_of(runner: Runner, trouble: BundleflowError | None) -> None:
+    if trouble:
+        warn(runner, trouble, "The comment could not be marked as outdated")
 
 
 def _report(job: JobContext, checks: Sequence[TargetCheck]) -> None:
@@ -127,7 +146,7 @@ def _report(job: JobContext, checks: Sequence[TargetCheck]) -> None:
     key, stamp = comment_key(job.bundle), Stamp.of_job(job.env, job.runner.event)
     try:
         body = _text(job, checks, room(key, stamp))
-        posted = sticky_comment(GitHubApi.from_env(job.env), number, key, body, author=_author(job), stamp=stamp)
+        posted = sticky_comment(GitHubApi.from_env(job.env), number, key, body, author=_author(job.env), stamp=stamp)
     except BundleflowError as error:
         # The check's verdict is about the bundle, not about the comment.
         warn(job.runner, error, "The comment could not be written")
@@ -139,8 +158,8 @@ def _report(job: JobContext, checks: Sequence[TargetCheck]) -> None:
     job.runner.output("comment-url", posted.url)
 
 
-def _author(job: JobContext) -> str:
-    return job.env.get("BUNDLEFLOW_COMMENT_AUTHOR") or ACTIONS_BOT
+def _author(env: Mapping[str, str]) -> str:
+    return env.get("BUNDLEFLOW_COMMENT_AUTHOR") or ACTIONS_BOT
 
 
 def comment_key(bundle: str) -> str:

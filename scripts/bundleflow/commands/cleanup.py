@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.git import fetch_commit, worktree
 from bundleflow.adapters.github import GitHubApi
+from bundleflow.adapters.outside_pull import outside_pull
 from bundleflow.adapters.preload import SDK, preload
 from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace_contents import WorkspaceContents
@@ -68,10 +69,10 @@ def run(args: argparse.Namespace) -> int:
     """Find, judge, remove."""
     runner = Runner.here()
     closed = args.pull_request or _closed(runner)
-    if closed is not None and _is_fork(runner):
-        # A fork's run has no login, so nothing was deployed for it and nothing can be looked up.
-        runner.summary(f"## Clean-up\n\nPull request #{closed} comes from a fork: nothing was deployed for it.")
-        tell(f"pull request {closed} comes from a fork: nothing was deployed for it")
+    if closed is not None and (outside := outside_pull(runner)):
+        # Without a login nothing was deployed for it, and nothing can be looked up. What a person's push to it has left goes by age.
+        runner.summary(f"## Clean-up\n\nPull request #{closed} has no identity ({outside}): nothing was deployed for it.")
+        tell(f"pull request {closed} has no identity ({outside}): nothing was deployed for it")
         return 0
     job = load_job(args, stage="test")
     preload(SDK)  # GitHub is asked only where something has been left
@@ -146,11 +147,6 @@ def _closed(runner: Runner) -> int | None:
             exit_code=ExitCode.USAGE,
         )
     return runner.pull_request
-
-
-def _is_fork(runner: Runner) -> bool:
-    head = ((runner.event.get("pull_request") or {}).get("head") or {}).get("repo") or {}
-    return bool(head.get("full_name")) and head["full_name"].lower() != runner.env.get("GITHUB_REPOSITORY", "").lower()
 
 
 def _dry_run(args: argparse.Namespace, job: JobContext) -> bool:

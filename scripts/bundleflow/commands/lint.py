@@ -5,23 +5,24 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import shutil
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+from bundleflow.adapters.databricks_cli import cli_program
 from bundleflow.adapters.linters import linters, run_linters
 from bundleflow.adapters.runner import Runner
+from bundleflow.records.accepted import Accepted, check_accepted, load_accepted
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.finding import Finding
 from bundleflow.records.flow import FLOW_FILE, Flow, check_flow, load_flow
-from bundleflow.records.schema_problems import did_you_mean
 from bundleflow.records.yaml_source import YamlSource
-from bundleflow.releases.bundle_yaml import BundleFiles, bundle_schema, check_fields, known_fields, read_bundle
+from bundleflow.releases.bundle_yaml import bundle_schema, known_fields
+from bundleflow.releases.offline import NO_SCHEMA, check_offline
 from bundleflow.report.markdown import code, escape, link, table, visible
 
 EXAMPLES = """examples:
@@ -98,18 +99,34 @@ def lint(root: Path, flow_file: Path, bundle_dir: str = ".") -> LintResult:
     with ThreadPoolExecutor(1) as background:
         tools = background.submit(run_linters, root, linters(root, workflows, actions, dependabot))
         findings, folders, flow = _flow_findings(root, flow_file, bundle_dir)
-        schema = bundle_schema(os.environ.get("DATABRICKS_CLI_PATH") or shutil.which("databricks"))
-        bundles = [read_bundle(folder, root) for folder in folders]
-        for bundle in bundles:
-            findings += [*bundle.findings, *check_fields(bundle, root, schema or known_fields())]
-            if flow:
-                findings += _names(flow, flow_file, root, bundle)
+        schema = bundle_schema(cli_program(os.environ))
+        accepted = _accepted(root, flow_file, flow, findings)
+        bundles = [check_offline(folder, root, schema or known_fields(), flow, accepted) for folder in folders]
+        findings += [finding for bundle in bundles for finding in bundle.findings]
         findings += tools.result()
-    files = {"workflows": len(workflows), "actions": len(actions), "bundle files": sum(len(bundle.sources) for bundle in bundles)}
-    notes = (
-        [] if schema else ["No `databricks bundle schema` here: the bundle's fields were checked by the names that databricks-sdk knows."]
-    )
-    return LintResult(sorted(set(findings)), files, notes)
+    files = {"workflows": len(workflows), "actions": len(actions), "bundle files": sum(bundle.files for bundle in bundles)}
+    return LintResult(sorted(set(findings)), files, [] if schema else [NO_SCHEMA])
+
+
+def _accepted(root: Path, flow_file: Path, flow: Flow | None, findings: list[Finding]) -> Accepted:
+    """The accepted warnings of the flow file; what is wrong with their file is added to the findings."""
+    if flow is None or flow.warnings is None:
+        return Accepted()
+    path = root / flow.warnings
+    try:
+        _, problems = check_accepted(path)
+    except BundleflowError:
+        place = check_flow(root / flow_file)[0].at(("warnings",))
+        message = f"`{flow.warnings}` cannot be read. Name the file of accepted warnings, relative to the repository's root."
+        findings.append(Finding(str(flow_file), place.line, place.column, "flow", "flow-invalid", message))
+        return Accepted()
+    if problems:
+        findings += [
+            Finding(flow.warnings, each.position.line, each.position.column, "flow", "flow-invalid", f"{each.cause}. {each.fix}".strip())
+            for each in problems
+        ]
+        return Accepted()
+    return load_accepted(path)
 
 
 def _flow_findings(root: Path, flow_file: Path, bundle_dir: str) -> tuple[list[Finding], list[Path], Flow | None]:
@@ -145,28 +162,6 @@ def _folders(root: Path, shown: str, flow: Flow, source: YamlSource) -> tuple[li
             findings.append(Finding(shown, place.line, place.column, "flow", "flow-invalid", message))
         folders.update(dict.fromkeys(found))
     return findings, list(folders)
-
-
-def _names(flow: Flow, flow_file: Path, root: Path, bundle: BundleFiles) -> Iterator[Finding]:
-    """Targets and jobs that the flow file names and the bundle does not have."""
-    if not bundle.sources or any(finding.rule == "yaml" for finding in bundle.findings):
-        return
-    source, _ = check_flow(root / flow_file)
-    targets, jobs = bundle.keys("targets"), bundle.jobs
-    where = _relative(root, bundle.folder)
-    for stage in flow.stages.values():
-        if stage.target not in targets:
-            yield _missing(flow_file, source, ("stages", stage.name, "target"), "target", stage.target, where, targets)
-        for index, job in enumerate(stage.run if jobs is not None else ()):
-            if job not in (jobs or ()):
-                yield _missing(flow_file, source, ("stages", stage.name, "run", index), "job", job, where, jobs or set())
-
-
-def _missing(file: Path, source: YamlSource, path: tuple[str | int, ...], kind: str, name: str, where: str, known: set[str]) -> Finding:
-    place = source.values.get(path) or source.at(path)
-    fix = did_you_mean(name, sorted(known)) or f"It has: {', '.join(sorted(known)) or 'none'}."
-    message = f"stage `{path[1]}` names {kind} `{name}`, which the bundle in `{where}` does not have. {fix}"
-    return Finding(str(file), place.line, place.column, "flow", f"missing-{kind}", message)
 
 
 def _relative(root: Path, path: Path) -> str:

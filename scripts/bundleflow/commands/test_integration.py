@@ -9,10 +9,13 @@ from collections.abc import Mapping
 from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
+from bundleflow.adapters.outside_pull import outside_pull
 from bundleflow.adapters.preload import SDK, preload
+from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace_contents import WorkspaceContents
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
 from bundleflow.commands.deploy_steps import BEFORE, Deploying, run_stage_jobs, take
+from bundleflow.commands.left_out import tell_left_out
 from bundleflow.commands.steps import planned, warn
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.own_deployment import SUFFIX, OwnDeployment, now
@@ -34,8 +37,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Deploy, run, destroy."""
-    job = load_job(args, stage="test")
+    """Deploy, run, destroy; on a pull request without an identity nothing of it, and that is said."""
+    runner = Runner.here()
+    outside = outside_pull(runner)
+    job = load_job(args, stage="test", login=not outside)
+    if outside:
+        if not args.destroy_only:
+            tell_left_out(runner, outside, "The deployment of the pull request's own and its job runs")
+        return 0
     suffix = _suffix(job, args.suffix)
     cli = job.cli(variables={VARIABLE: suffix})
     if args.destroy_only:

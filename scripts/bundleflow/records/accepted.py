@@ -99,10 +99,25 @@ def load_accepted(path: Path | None) -> Accepted:
     """
     if path is None:
         return Accepted()
+    source, problems = check_accepted(path)
+    if problems:
+        raise _error(path, problems)
+    return Accepted(path, tuple(_entry(each, source.at(("warnings", index)).line) for index, each in enumerate(source.data["warnings"])))
+
+
+def check_accepted(path: Path) -> tuple[YamlSource, list[YamlProblem]]:
+    """Find every problem of a file of accepted warnings (used by `bundleflow lint`, which shows them all).
+
+    Returns:
+        The parsed file and its problems; the source is empty when the file is not YAML.
+
+    Raises:
+        BundleflowError: `flow-invalid` (exit code 2) when it cannot be read.
+    """
     try:
         source = parse_yaml(path.read_text(encoding="utf-8"))
     except YamlError as error:
-        raise _error(path, [error.problem]) from error
+        return YamlSource(), [error.problem]
     except (OSError, UnicodeDecodeError) as error:
         raise BundleflowError(
             f"The file of accepted warnings {path} cannot be read: {error}.",
@@ -111,10 +126,7 @@ def load_accepted(path: Path | None) -> Accepted:
             exit_code=ExitCode.USAGE,
         ) from error
     problems = [*source.problems, *schema_problems(source, load_schema())]
-    problems = problems or list(_meaning_problems(source))
-    if problems:
-        raise _error(path, problems)
-    return Accepted(path, tuple(_entry(each, source.at(("warnings", index)).line) for index, each in enumerate(source.data["warnings"])))
+    return source, problems or list(_meaning_problems(source))
 
 
 def load_schema() -> dict[str, Any]:

@@ -41,7 +41,7 @@ def schema_problems(source: YamlSource, schema: Mapping[str, Any], *, ignore: It
     meant = {(problem.inside, problem.fix) for problem in found if problem.kind == "unknown"}
     for problem in found:
         if problem.kind != "missing" or (problem.inside, f"Did you mean `{problem.key}`?") not in meant:
-            yield YamlProblem(problem.position, problem.cause, problem.fix)
+            yield YamlProblem(problem.position, problem.cause, problem.fix, problem.unknown)
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -88,12 +88,12 @@ def _explain(error: Any, source: YamlSource) -> Iterator[_Found]:
             if source.values.get((*where, key)) in source.anchored:
                 continue  # there to be referred to by `*name`; the Databricks CLI takes it so, too
             fix = did_you_mean(key, known) or f"Known keys here: {_listed(known)}."
-            yield _Found(source.at((*where, key)), f"unknown key `{key}`{inside}", fix, "unknown", inside, key)
+            yield _Found(source.at((*where, key)), f"unknown key `{key}`{inside}", fix, (*where, key), "unknown", inside, key)
     elif error.validator == "required":
         for key in (key for key in error.validator_value if key not in error.instance):
             description = error.schema.get("properties", {}).get(key, {}).get("description", "")
             fix = f"Add `{key}:`. {description}".strip()
-            yield _Found(source.at(where), f"key `{key}` is missing{inside}", fix, "missing", inside, key)
+            yield _Found(source.at(where), f"key `{key}` is missing{inside}", fix, (), "missing", inside, key)
     elif "propertyNames" in error.absolute_schema_path:
         key = str(error.instance)
         yield _Found(source.at((*where, key)), f"`{key}` cannot be a name{inside}", "Use letters, digits, `.`, `_` and `-`.")

@@ -33,11 +33,13 @@ class YamlProblem:
         position: Where it is.
         cause: What is wrong, without the position.
         fix: What to do about it.
+        unknown: Path of a key that nobody knows, where that is what is wrong; else empty.
     """
 
     position: Position
     cause: str
     fix: str = ""
+    unknown: Path = ()
 
 
 @dataclass

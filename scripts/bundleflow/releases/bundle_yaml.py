@@ -8,13 +8,14 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
 from bundleflow.records.finding import Finding
 from bundleflow.records.schema_problems import schema_problems
+from bundleflow.records.yaml_source import Path as YamlPath
 from bundleflow.records.yaml_source import YamlError, YamlProblem, YamlSource, parse_yaml
 
 FILE_NAMES = ("databricks.yml", "databricks.yaml", "bundle.yml", "bundle.yaml")
@@ -47,11 +48,18 @@ class BundleFiles:
         return found
 
     @property
+    def has_python(self) -> bool:
+        """Whether Python code may define resources that the YAML does not show."""
+        return bool(self.keys("python") or self.keys("experimental", "python"))
+
+    def resources(self, kind: str) -> set[str]:
+        """Names of all resources of a kind, such as `jobs`, those of single targets too."""
+        return self.keys("resources", kind).union(*(self.keys("targets", name, "resources", kind) for name in self.keys("targets")))
+
+    @property
     def jobs(self) -> set[str] | None:
-        """Names of all jobs, those of single targets too; None when Python code may define more."""
-        if self.keys("python") or self.keys("experimental", "python"):
-            return None
-        return self.keys("resources", "jobs").union(*(self.keys("targets", name, "resources", "jobs") for name in self.keys("targets")))
+        """Names of all jobs; None when Python code may define more."""
+        return None if self.has_python else self.resources("jobs")
 
 
 def read_bundle(folder: Path, root: Path) -> BundleFiles:
@@ -79,32 +87,38 @@ def _include(main: Path, patterns: object, bundle: BundleFiles, root: Path) -> N
     source = bundle.sources[main]
     if not isinstance(patterns, list):
         problem = YamlProblem(source.at(("include",)), "`include` must be a list", "Write each path or pattern as an item.")
-        bundle.findings.append(_finding(main, root, problem, "include"))
+        bundle.findings.append(finding_at(main, root, problem, "include"))
         return
     for index, entry in enumerate(patterns):
         pattern = entry if isinstance(entry, str) else ""
         files = sorted(path for path in main.parent.glob(pattern) if path.is_file()) if _is_inside(pattern) else []
         if not files and not any(char in pattern for char in "*?["):
             cause = f"`include` names `{entry}`, which does not exist in the bundle"
-            bundle.findings.append(_finding(main, root, YamlProblem(source.at(("include", index)), cause, "Correct the path."), "include"))
+            bundle.findings.append(
+                finding_at(main, root, YamlProblem(source.at(("include", index)), cause, "Correct the path."), "include")
+            )
         for file in files:
             if file not in bundle.sources:
                 _read(file, bundle, root)
 
 
-def check_fields(bundle: BundleFiles, root: Path, schema: Mapping[str, Any]) -> Iterator[Finding]:
+def check_fields(
+    bundle: BundleFiles, root: Path, schema: Mapping[str, Any], is_accepted: Callable[[YamlPath], bool] = lambda _: False
+) -> Iterator[Finding]:
     """Unknown and misplaced fields.
 
     Args:
         bundle: The bundle's files.
         root: The repository's root.
         schema: JSON Schema of a bundle, see `bundle_schema` and `known_fields`.
+        is_accepted: Says of an unknown field, by its path, whether it may stay.
     """
     for path, source in bundle.sources.items():
         if isinstance(source.data, dict):
             # An included file need not hold what the whole bundle must.
             for problem in schema_problems(source, schema, ignore=[((), "required")]):
-                yield _finding(path, root, problem, "schema")
+                if not (problem.unknown and is_accepted(problem.unknown)):
+                    yield finding_at(path, root, problem, "schema")
 
 
 def known_fields() -> dict[str, Any]:
@@ -130,18 +144,26 @@ def _read(path: Path, bundle: BundleFiles, root: Path) -> None:
     try:
         source = parse_yaml(path.read_text(encoding="utf-8"))
     except YamlError as error:
-        bundle.findings.append(_finding(path, root, error.problem, "yaml"))
+        bundle.findings.append(finding_at(path, root, error.problem, "yaml"))
         return
     except (OSError, UnicodeDecodeError) as error:
         bundle.findings.append(Finding(_shown(path, root), 0, 0, "bundle", "yaml", f"cannot be read as text in UTF-8: {error}"))
         return
     bundle.sources[path] = source
-    bundle.findings += [_finding(path, root, problem, "duplicate-key") for problem in source.problems]
+    bundle.findings += [finding_at(path, root, problem, "duplicate-key") for problem in source.problems]
     if source.data is not None and not isinstance(source.data, dict):
         bundle.findings.append(Finding(_shown(path, root), 1, 1, "bundle", "yaml", "must be a mapping (keys with values) at its top"))
 
 
-def _finding(path: Path, root: Path, problem: YamlProblem, rule: str) -> Finding:
+def finding_at(path: Path, root: Path, problem: YamlProblem, rule: str) -> Finding:
+    """A problem of one of the bundle's files as a finding.
+
+    Args:
+        path: The file.
+        root: The repository's root.
+        problem: What is wrong, and where.
+        rule: Name of the rule.
+    """
     message = f"{problem.cause}. {problem.fix}".strip()
     return Finding(_shown(path, root), problem.position.line, problem.position.column, "bundle", rule, message)
 

@@ -11,9 +11,7 @@ from bundleflow.adapters.cli_messages import Diagnostic
 from bundleflow.records.accepted import Accepted, Remark
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import CanonicalPlan, Plan
-
-# `${bundle.target}` and the like. `${resources...}` is resolved while deploying; `${HOME}` has no dot and belongs to a shell.
-_REFERENCE = re.compile(r"\$\{(?!resources\.)[A-Za-z_][\w-]*(?:\.[\w-]+)+(?:\[\d+\])*\}")
+from bundleflow.releases.bundle_references import REFERENCE
 
 
 def unresolved_references(value: Any, path: str = "") -> Iterator[str]:
@@ -25,7 +23,8 @@ def unresolved_references(value: Any, path: str = "") -> Iterator[str]:
         for index, each in enumerate(value):
             yield from unresolved_references(each, f"{path}[{index}]")
     elif isinstance(value, str):
-        yield from (f"{path}: {found[0]}" for found in _REFERENCE.finditer(value))
+        # `${resources...}` is resolved while deploying.
+        yield from (f"{path}: {found[0]}" for found in REFERENCE.finditer(value) if not found[1].startswith("resources."))
 
 
 def check_resolved(plan: Plan, configuration: Mapping[str, Any] | None = None) -> None:

@@ -99,8 +99,17 @@ def sticky_comment(github: GitHubApi, number: int, key: str, body: str, *, autho
         raise
 
 
-def mark_outdated(github: GitHubApi, number: int, key: str, stamp: Stamp, run_url: str, *, author: str = ACTIONS_BOT) -> bool:
-    """Say on the comment of an older commit that it is outdated and that a newer one is being checked.
+def mark_outdated(
+    github: GitHubApi,
+    number: int,
+    key: str,
+    stamp: Stamp,
+    run_url: str,
+    *,
+    author: str = ACTIONS_BOT,
+    fate: str = "is being checked",
+) -> bool:
+    """Say on the comment of an older commit that it is outdated, and what becomes of the newer one.
 
     Args:
         github: The repository.
@@ -109,6 +118,7 @@ def mark_outdated(github: GitHubApi, number: int, key: str, stamp: Stamp, run_ur
         stamp: The run that begins now; from then on no older run changes the comment.
         run_url: Its page.
         author: Login that the token writes as.
+        fate: What becomes of the newer commit.
 
     Returns:
         Whether there was such a comment.
@@ -122,7 +132,7 @@ def mark_outdated(github: GitHubApi, number: int, key: str, stamp: Stamp, run_ur
         if own is None or written is None or written.head == stamp.head or written.order >= stamp.order:
             return False
         note = f"> [!WARNING]\n> **Outdated.** This is about commit {code(written.head[:12])}; "
-        note += f"commit {code(stamp.head[:12])} is being checked" + (f": {link('run', run_url)}." if run_url else ".")
+        note += f"commit {code(stamp.head[:12])} {fate}" + (f": {link('run', run_url)}." if run_url else ".")
         old = _NOTE.sub("", _STAMP.sub("", own.body.removeprefix(marker(key)), count=1).lstrip("\n"), count=1)
         text = f"{marker(key)}\n{stamp}\n{note}\n\n{old}"
         if len(text) > COMMENT_LIMIT:

@@ -219,12 +219,85 @@ def test_unknown_key_with_an_anchor_is_there_to_be_referred_to(project: Path) ->
 
 
 def test_references_may_stand_for_anything(project: Path) -> None:
+    write(project, "databricks.yml", BUNDLE + "variables: {x: {}, tasks: {type: complex}, c: {type: complex}}\n")
     write(
         project,
         "resources/jobs.yml",
         "resources:\n  jobs:\n    training: {name: '${var.x}', tasks: '${var.tasks}', job_clusters: ['${var.c}']}\n",
     )
     assert found(project) == []
+
+
+@pytest.mark.parametrize(
+    ("reference", "fix"),
+    [
+        ("${bundle.targt}", "Did you mean `bundle.target`?"),
+        ("a-${var.sufix}-b", "Did you mean `var.suffix`?"),
+        ("${var.elsewhere}", "Declare it under `variables:`."),
+        ("${workspace.curent_user.userName}", "Did you mean `workspace.current_user`?"),
+        ("${resources.jobs.traning.id}", "Did you mean `resources.jobs.training`?"),
+        ("${resources.schemas.main.name}", "The bundle has no such resource."),
+        ("${target.name}", "would deploy this text as it is"),
+    ],
+)
+def test_reference_that_leads_nowhere_is_found(project: Path, reference: str, fix: str) -> None:
+    write(project, "databricks.yml", BUNDLE.replace("prod: {}", f"prod: {{workspace: {{root_path: '/x/{reference}'}}}}"))
+    write(project, "resources/vars.yml", "variables: {suffix: {default: ''}}\n")
+    (finding,) = found(project)
+    assert (finding.file, finding.line, finding.rule) == ("databricks.yml", 5, "reference")
+    assert "leads nowhere" in finding.message
+    assert fix in finding.message
+
+
+def test_references_that_lead_somewhere_or_are_a_shell_s(project: Path) -> None:
+    name = "${bundle.target}${bundle.git.commit}${var.suffix}${workspace.current_user.userName}${resources.jobs.training.id}${HOME}"
+    write(
+        project, "databricks.yml", BUNDLE + f"variables: {{suffix: {{default: ''}}}}\nscripts: {{a: {{content: 'echo ${{x.y}} {name}'}}}}\n"
+    )
+    write(project, "resources/jobs.yml", f"resources: {{jobs: {{training: {{name: '{name}'}}}}}}\n")
+    assert found(project) == []
+    write(project, "databricks.yml", (project / "databricks.yml").read_text() + "python: {resources: ['r:load']}\n")
+    write(project, "resources/jobs.yml", "resources: {jobs: {training: {name: '${resources.jobs.made_by_python.id}'}}}\n")
+    assert found(project) == []
+
+
+ACCEPTED = """\
+version: 1
+warnings:
+  - text: "unknown field: taks at resources.jobs.training"
+    target: "*"
+    reason: a field of the next version
+"""
+
+
+def test_accepted_unknown_field_is_no_finding(project: Path) -> None:
+    write(project, "bundleflow.yml", FLOW + "warnings: accepted.yml\n")
+    write(project, "resources/jobs.yml", JOBS.replace("{name: training}", "{name: training, taks: []}"))
+    write(project, "accepted.yml", ACCEPTED)
+    assert found(project) == []
+    write(project, "accepted.yml", ACCEPTED.replace('"*"', "dev"))
+    assert [each.rule for each in found(project)] == ["schema"], "the CLI says it for every target"
+    write(project, "accepted.yml", ACCEPTED + "    expires: 2020-01-01\n")
+    assert [each.rule for each in found(project)] == ["schema"]
+
+
+@pytest.mark.parametrize(
+    ("text", "file", "line", "says"),
+    [
+        (ACCEPTED.replace("target:", "targt:"), "accepted.yml", 4, "Did you mean `target`?"),
+        (ACCEPTED + "    expires: 2026-02-30\n", "accepted.yml", 6, "no day of the calendar"),
+        ("version: [", "accepted.yml", 2, ""),
+        (None, "bundleflow.yml", 5, "`accepted.yml` cannot be read"),
+    ],
+    ids=["key", "day", "yaml", "missing"],
+)
+def test_file_of_accepted_warnings_is_checked(project: Path, text: str | None, file: str, line: int, says: str) -> None:
+    write(project, "bundleflow.yml", FLOW + "warnings: accepted.yml\n")
+    if text is not None:
+        write(project, "accepted.yml", text)
+    assert any((each.file, each.line, each.rule) == (file, line, "flow-invalid") and says in each.message for each in found(project)), (
+        found(project)
+    )
 
 
 def test_findings_are_told_everywhere(project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -243,3 +243,17 @@ def test_a_suffix_that_cannot_be_one_is_refused(project: Project, suffix: str) -
     integration(project)
     assert project.call("test-integration", f"--suffix={suffix}") == 2
     assert project.cli.calls == []
+
+
+def test_a_comment_is_marked_as_outdated_when_the_next_check_fails_before_it_plans(project: Project, pull: int) -> None:
+    check(project, pull)
+    project.event({"pull_request": {"number": pull, "head": {"sha": "a" * 40}}})
+    assert project.call("ci") == 0
+    check(project, pull)
+    project.event({"pull_request": {"number": pull, "head": {"sha": "b" * 40}}})
+    Path("bundleflow.yml").write_text("version: 1\n")
+    assert project.call("ci") == 2
+    assert project.outputs["failure-reason"] == "flow-invalid"
+    (body,) = comments(project, pull)
+    assert "**Outdated.** This is about commit `aaaaaaaaaaaa`; commit `bbbbbbbbbbbb` could not be checked: [run](" in body
+    assert "Plan of target dev" in body
