@@ -7,6 +7,7 @@ import re
 from collections import deque
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 
 from rehearsal.actions.masking import Masker
@@ -14,8 +15,12 @@ from rehearsal.actions.masking import Masker
 TAIL_LINES = 400
 """Lines of a job's log that are kept."""
 
+KEPT_BYTES = 8 * 1024 * 1024
+"""Size up to which a job's whole log is kept in a file."""
+
 _OWN_STEPS = {"--setup-job", "--complete-job"}
 _LINK = re.compile(r"rehearsal-job=(\d+)")
+_NOT_IN_A_NAME = re.compile(r"[^A-Za-z0-9._~-]")
 _SKIPPED = re.compile(r"^Skipping job '(.+)' due to '(.*)'$", re.DOTALL)
 
 
@@ -58,6 +63,8 @@ class LoggedJob:
     tail: deque[str] = field(default_factory=lambda: deque(maxlen=TAIL_LINES))
     secret_outputs: list[str] = field(default_factory=list)
     """Outputs that hold a masked value: empty in the next job on GitHub, passed on by act."""
+    kept_bytes: int = 0
+    """Size of the log that has been kept in a file."""
     started_at: datetime | None = None
     ended_at: datetime | None = None
 
@@ -68,11 +75,13 @@ class Follower:
     Args:
         masker: Learns masked values from the log and hides all it knows.
         names: The jobs' names in the copy.
+        folder: Where each job's whole log is kept, masked, in a file of its own; None: nowhere.
     """
 
-    def __init__(self, masker: Masker, names: set[str]) -> None:
+    def __init__(self, masker: Masker, names: set[str], folder: Path | None = None) -> None:
         self._masker = masker
         self._names = names
+        self._folder = folder
         self.jobs: dict[str, LoggedJob] = {}
         self.skipped: dict[str, str] = {}
         """Name in the copy (or name of the calling job) → the condition that did not hold."""
@@ -139,11 +148,24 @@ class Follower:
             job.summaries.append(self._masker.text(str(entry.get("content", ""))))
         elif command in {"notice", "warning", "error"}:
             job.annotations.append(self._annotation(str(command), entry))
-            job.tail.append(self._masker.text(f"{command}: {entry.get('arg', '')}"))
+            self._say(job, f"{command}: {entry.get('arg', '')}")
         elif command == "set-output":
             self._output(job, entry)
         elif entry.get("raw_output") or (entry.get("level") == "error" and not command):
-            job.tail.append(self._masker.text(message.rstrip("\r\n")))  # act gives steps a terminal, hence the \\r
+            self._say(job, message.rstrip("\r\n"))  # act gives steps a terminal, hence the \\r
+
+    def _say(self, job: LoggedJob, text: str) -> None:
+        masked = self._masker.text(text)
+        job.tail.append(masked)
+        if self._folder is not None and job.kept_bytes <= KEPT_BYTES:
+            line = f"{masked}\n".encode()
+            job.kept_bytes += len(line)
+            if job.kept_bytes > KEPT_BYTES:
+                line = f"The rest is left out: a log is kept up to {KEPT_BYTES} bytes.\n".encode()
+            self._folder.mkdir(parents=True, exist_ok=True)
+            number = list(self.jobs).index(job.instance) + 1
+            with (self._folder / f"{number}-{_NOT_IN_A_NAME.sub('-', job.log_name)}.log").open("ab") as file:
+                file.write(line)
 
     def _step(self, job: LoggedJob, entry: dict[str, Any]) -> None:
         place = entry.get("stepID") or entry.get("stepid") or []

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rehearsal.actions import render_steps
@@ -76,7 +77,10 @@ class Gatekeeper:
         self._github.start_job(job.id)
         credentials = self._github.job_credentials(job.id, spec.permissions)
         run.begun(job.id, dict(credentials.permissions))
-        return Answer(job.id, environment=_environment(credentials), masks=self._hide(credentials))
+        # A secret that no step reads never comes to GitHub's runner either.
+        secrets = {name: value for name, value in credentials.secrets.items() if spec.secrets is None or name.upper() in spec.secrets}
+        handed = replace(credentials, secrets=secrets)
+        return Answer(job.id, environment=_environment(handed), masks=self._hide(handed))
 
     def _wait(self, run: WorkflowRun, job: Job, holders: dict[str, list[Group]], gate: Gate | None) -> str:
         """Wait for gate and groups; gives the reason for a refusal, or an empty text."""

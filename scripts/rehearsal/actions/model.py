@@ -34,6 +34,7 @@ class JobSpec:
         deployment: GitHub files a deployment record for it (`environment` without `deployment: false`).
         workflow_ref: `owner/repo/path@ref` of the file that it stands in.
         workflow_sha: That file's commit.
+        secrets: Names in capitals of the secrets that its steps read; None: it hands the whole context on, so it may read any.
     """
 
     path: str
@@ -48,6 +49,7 @@ class JobSpec:
     deployment: bool
     workflow_ref: str
     workflow_sha: str
+    secrets: frozenset[str] | None = frozenset()
 
     @property
     def key(self) -> str:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
+import re
 import signal
 import subprocess
+import tempfile
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -27,7 +30,8 @@ class ActCall:
         repositories: `owner/name@ref` → folder with its actions and workflows.
         job_environment: Variables that every step sees (nothing secret: they stand on the command line).
         variables: The repository's `vars`, for places that are read before a job starts.
-        secrets: The repository's secrets; handed over by environment, never on the command line.
+        secrets: The repository's secrets, for a caller that hands them on. act gets them by an open file without a name: what is in its
+            environment or on its command line, every step could see (see `ActProcess.forget_secrets`).
         environment: act's own environment, complete.
     """
 
@@ -44,22 +48,33 @@ class ActCall:
     variables: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, str] = field(default_factory=dict)
 
-    def argv(self) -> list[str]:
-        """Give the command line."""
-        nothing = "/dev/null"
+    def argv(self, secrets: str = os.devnull) -> list[str]:
+        """Give the command line.
+
+        Args:
+            secrets: The file with the secrets.
+        """
+        nothing = os.devnull
         out = [str(self.act), self.event, "--json", "--verbose", "--no-cache-server", "--concurrent-jobs", "16"]
         out += ["-W", str(self.workflow), "-C", str(self.workdir), "-e", str(self.event_file), "-a", self.actor]
         out += ["-P", f"{RUNNER_LABEL}=-self-hosted", "--container-daemon-socket", "-", "--artifact-server-addr", "127.0.0.1"]
-        out += ["--env-file", nothing, "--secret-file", nothing, "--var-file", nothing, "--input-file", nothing]
+        out += ["--env-file", nothing, "--secret-file", secrets, "--var-file", nothing, "--input-file", nothing]
         for repository, folder in sorted(self.repositories.items()):
             out += ["--local-repository", f"{repository}={folder}"]
         for name, value in sorted(self.job_environment.items()):
             out += ["--env", f"{name}={value}"]
         for name, value in sorted(self.variables.items()):
             out += ["--var", f"{name}={value}"]
-        for name in sorted(self.secrets):
-            out += ["-s", name]
         return out
+
+    def secrets_text(self) -> str:
+        """Write the secrets as act reads them from a file."""
+        return "".join(f'{name}="{_escaped(value)}"\n' for name, value in sorted(self.secrets.items()))
+
+
+def _escaped(value: str) -> str:
+    escaped = re.sub(r'([\\"$])', r"\\\1", value)
+    return escaped.replace("\r", "\\r").replace("\n", "\\n")
 
 
 class ActProcess:
@@ -71,10 +86,15 @@ class ActProcess:
     """
 
     def __init__(self, call: ActCall, on_line: Callable[[str], None]) -> None:
+        self._secrets = tempfile.TemporaryFile()  # noqa: SIM115  # open until act has read it
+        self._secrets.write(call.secrets_text().encode())
+        self._secrets.flush()
+        descriptor = self._secrets.fileno()
         self._process = subprocess.Popen(
-            call.argv(),
+            call.argv(f"/dev/fd/{descriptor}" if call.secrets else os.devnull),
+            pass_fds=(descriptor,) if call.secrets else (),
             cwd=call.empty,
-            env={**call.environment, **call.secrets},
+            env=dict(call.environment),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -90,6 +110,12 @@ class ActProcess:
         )
         for reader in self._readers:
             reader.start()
+
+    def forget_secrets(self) -> None:
+        """Empty the file with the secrets: steps inherit it. To be called when a job arrives, which is after act has read it."""
+        if not self._secrets.closed:
+            self._secrets.truncate(0)
+            self._secrets.close()
 
     def _read(self, on_line: Callable[[str], None]) -> None:
         assert self._process.stdout
@@ -115,6 +141,7 @@ class ActProcess:
             subprocess.TimeoutExpired: It runs on.
         """
         code = self._process.wait(timeout)
+        self.forget_secrets()
         for reader in self._readers:
             reader.join(5)
         return code

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rehearsal.actions import checks, permissions, yamltext
+from rehearsal.actions import checks, expressions, permissions, yamltext
 from rehearsal.actions.model import Change, Document, JobSpec, Reference, RenderedRun, RunFacts
 from rehearsal.actions.render_steps import StepRenderer
 from rehearsal.actions.sources import Source, Sources
@@ -177,6 +177,7 @@ class Renderer:
             deployment=not (isinstance(environment, dict) and environment.get("deployment") is False),
             workflow_ref=f"{source.slug}/{path}@{source.ref}",
             workflow_sha=source.sha,
+            secrets=_secrets(job),
         )
 
     def _begin_step(self, spec: JobSpec, job: Document, groups: tuple[dict[str, Any], ...], call: _Call) -> Document:
@@ -202,6 +203,12 @@ class Renderer:
 def _static_name(job: Document, key: str) -> str:
     name = str(job.get("name") or key)
     return key if "${{" in name else name
+
+
+def _secrets(job: Document) -> frozenset[str] | None:
+    names = {name.partition(".")[::2] for name in expressions.names_in(job)}
+    read = {rest.upper() for context, rest in names if context == "secrets"}
+    return None if "" in read or "*" in read else frozenset(read)
 
 
 def _needs(job: Document, call: _Call) -> tuple[str, ...]:

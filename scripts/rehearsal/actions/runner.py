@@ -17,6 +17,7 @@ from rehearsal.actions.model import JobSpec, RenderedRun, RunFacts
 from rehearsal.actions.process import ActCall, ActProcess
 from rehearsal.actions.render import Renderer
 from rehearsal.actions.sources import Source, Sources
+from rehearsal.github import access
 from rehearsal.github.model_actions import Event, Job, ReferencedWorkflow, Run, Step
 
 if TYPE_CHECKING:
@@ -78,6 +79,8 @@ class WorkflowRun:
     def arrived(self, job: Job, spec: JobSpec, key: str) -> None:
         """Note that a job has come to the desk, and the key under which it holds its concurrency groups."""
         with self._lock:
+            if self._act:
+                self._act.forget_secrets()
             self.jobs.append(JobState(spec, job.name, job.id, job.environment, key, arrived=time.monotonic()))
 
     def begun(self, job_id: int, permissions: dict[str, str]) -> None:
@@ -137,8 +140,13 @@ class WorkflowRun:
 
     def _act_out(self) -> None:
         settings = self._driver.settings
+        repository = self._github.repository(self.record.repository)
+        # A pull request from a fork gets no secret (and GitHub's own variables all the same).
+        secrets = {} if access.from_fork(self.record) else repository.secrets
+        for value in secrets.values():
+            self._driver.masker.add(value)
         names = {spec.log_name for spec in self.rendered.jobs}
-        follower = Follower(self._driver.masker, names)
+        follower = Follower(self._driver.masker, names, settings.folder / "logs" / self._folder.name)
         with self._lock:
             if self.cancelled:
                 return
@@ -154,6 +162,8 @@ class WorkflowRun:
                     repositories=self.rendered.repositories,
                     job_environment=self._github_environment(),
                     environment=settings.environment,
+                    variables=repository.variables,
+                    secrets=secrets,
                 ),
                 lambda line: self._line(follower, line),
             )

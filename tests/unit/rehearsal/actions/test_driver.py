@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import shutil
 import sys
 import threading
@@ -116,6 +117,39 @@ def test_a_push_plays_the_called_workflow_with_the_jobs_own_values(play: Play):
     assert second.log
     assert second.log.summaries == ["# said hello\n"]
     assert second.log.annotations[0].message == "one\ntwo"
+
+
+def test_secrets_reach_the_steps_that_read_them_and_no_other(play: Play):
+    """Of the repository: as a caller hands them on. Of the environment: where a step of the job names them."""
+    nasty = 'it\'s \\ "quoted" $HOME #1 \\n' + "x" * 20
+    callee = play.world.kit / ".github/workflows/callee.yml"
+    look = """      - shell: python3 {0}
+        env: {GIVEN: "${{ secrets.token }}", OWN: "${{ secrets.PASSWORD }}"}
+        run: |
+          import hashlib, os
+          for name in ("GIVEN", "OWN"):
+              print(name, hashlib.sha256(os.environ[name].encode()).hexdigest())
+          print("seen", sorted(name for name, value in os.environ.items() if "x" * 20 in value))
+          files = ["/dev/fd/" + name for name in os.listdir("/dev/fd")]
+          print("files", [name for name in files if os.path.isfile(name) and open(name, "rb").read()])
+"""
+    callee.write_text(callee.read_text().replace("      - if: always()\n", look + "      - if: always()\n", 1))
+    caller = play.world.project / ".github/workflows/cd.yml"
+    caller.write_text(caller.read_text() + "    secrets: {token: '${{ secrets.THE_TOKEN }}'}\n")
+    play.github.set_environment(REPOSITORY, "staging")
+    play.github.set_secret(REPOSITORY, "THE_TOKEN", nasty)
+    play.github.set_secret(REPOSITORY, "UNRELATED", "u" + "x" * 20)
+    play.github.set_secret(REPOSITORY, "PASSWORD", "p" + "x" * 20, "staging")
+    play.github.set_secret(REPOSITORY, "ANOTHER", "a" + "x" * 20, "staging")
+    play.push()
+    run = play.only_run()
+    assert run.jobs[0].log
+    text = "\n".join(run.jobs[0].log.tail)
+    assert run.conclusion == "success", text
+    assert f"GIVEN {hashlib.sha256(nasty.encode()).hexdigest()}" in text
+    assert f"OWN {hashlib.sha256(('p' + 'x' * 20).encode()).hexdigest()}" in text
+    assert "seen ['GIVEN', 'OWN', 'REHEARSAL_SECRET_PASSWORD']" in text
+    assert "files []" in text
 
 
 def test_the_imitated_github_has_runs_jobs_and_checks(play: Play):

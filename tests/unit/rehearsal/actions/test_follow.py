@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from rehearsal.actions import outcome
+from rehearsal.actions import follow, outcome
 from rehearsal.actions.follow import Follower
 from rehearsal.actions.masking import Masker
 from rehearsal.actions.model import JobSpec, RenderedRun
@@ -64,6 +64,19 @@ def test_masked_values_are_gone_before_they_are_kept(follower: Follower):
         job = follower.line(text)
     assert SECRET not in repr(job)
     assert job.secret_outputs == ["leak"], "GitHub drops such an output; act passes it on"
+
+
+def test_the_whole_log_of_each_job_is_kept_masked_up_to_a_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(follow, "TAIL_LINES", 1)
+    monkeypatch.setattr(follow, "KEPT_BYTES", 40)
+    kept = Follower(Masker(), {"call~first", "mat"}, tmp_path / "logs" / "7-1")
+    kept.line(line(command="add-mask", arg=SECRET))
+    for text in ("one", f"two {SECRET}", "three", "x" * 30, "not any more", "neither"):
+        kept.line(line(msg=f"{text}\r\n", raw_output=True))
+        kept.line(line(job="mat (../1)", jobID="mat", matrix={"v": "../1"}, msg="of another\n", raw_output=True))
+    logs = {path.name: path.read_text().splitlines() for path in (tmp_path / "logs" / "7-1").iterdir()}
+    assert logs["1-call~first.log"] == ["one", "two ***", "three", "The rest is left out: a log is kept up to 40 bytes."]
+    assert len(logs) == 1
 
 
 def test_masks_hide_every_line_and_longer_values_first():

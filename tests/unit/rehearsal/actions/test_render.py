@@ -92,6 +92,16 @@ def test_secrets_come_from_the_environment_first(world: World):
     assert step["env"] == {"S": "${{ (env.REHEARSAL_SECRET_KEY || secrets.KEY) }}", "T": "${{ secrets.a-b }}"}
 
 
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [("secrets.key", {"KEY"}), ("vars.KEY", set()), ("toJSON(secrets)", None), ("secrets.*", None), ("secrets['KEY']", None)],
+)
+def test_a_job_is_known_by_the_secrets_that_it_reads(world: World, expression: str, expected: set[str] | None):
+    step = f'{{run: env, env: {{S: "${{{{ {expression} }}}}"}}}}'
+    world.write(".github/workflows/cd.yml", f"on: push\njobs: {{a: {{runs-on: ubuntu-latest, steps: [{step}]}}}}\n")
+    assert world.render().jobs[0].secrets == expected
+
+
 def test_the_kits_actions_are_rendered_once_and_its_package_is_linked(world: World):
     world.write("scripts/tool", "x", kit=True)
     sources: Sources = world.sources()
