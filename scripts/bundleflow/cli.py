@@ -42,6 +42,7 @@ COMMANDS: dict[str, Command] = {
     "detect": Command("list the bundles that a change touches", "bundleflow.commands.detect"),
     "status": Command("show what each stage was last deployed from", "bundleflow.commands.status"),
     "new": Command("make a new project from a template", "bundleflow.commands.new"),
+    "adopt": Command("propose the flow file and the callers for an existing bundle, and write them", "bundleflow.commands.adopt"),
     "install-cli": Command("put the pinned Databricks CLI on PATH, verified", "bundleflow.commands.install_cli"),
     "lint": Command("check workflows, bundleflow.yml and the bundle's YAML, without any credential", "bundleflow.commands.lint"),
     "test-unit": Command("run the project's unit tests, without any credential", "bundleflow.commands.test_unit"),

@@ -113,7 +113,8 @@ def _evaluate(job: JobContext, check: TargetCheck, calls: _Calls) -> tuple[Diagn
         schedules = running_schedules(check.configuration, check.target)
         check.remarks += schedules
         step(lambda: check_schedules(schedules, job.accepted, check.target))
-    if plan is not None and any(job.flow.stages[name].plan_environment for name in check.stages):
+    stages = [job.flow.stages[name] for name in check.stages]
+    if plan is not None and any(each.plan_environment and not each.approval.one_identity for each in stages):
         step(lambda: _check_identity(plan, check))
     return said
 

@@ -56,7 +56,8 @@ def run(args: argparse.Namespace) -> int:
     apply_policy(job, plan, deploying=False)
     identity = planning_identity(summary)
     canonical = canonical_plan(plan, target=job.stage.target, tree=tree, identity=identity)
-    check_identity_independent(canonical, summary, job.stage.target)
+    if not job.stage.approval.one_identity:
+        check_identity_independent(canonical, summary, job.stage.target)
     fingerprint = digest(canonical)
     notes = [f"Commit {code(commit_of()[:12])}, tree {code(tree[:12])}, planned by {code(identity or 'unknown')}."]
     if evidence:
@@ -110,6 +111,9 @@ def _notes(job: JobContext, resumed_by: str, force_lock: bool) -> list[str]:
         notes.append(f"> [!WARNING]\n> The last deployment of this stage failed; {code(resumed_by)} said that releases may go on.")
     if force_lock:
         notes.append("> [!CAUTION]\n> **The deployment takes the bundle's lock away** from whoever holds it (`force-lock`).")
+    if job.stage.approval.one_identity:
+        why = escape(job.stage.approval.one_identity)
+        notes.append(f"> [!WARNING]\n> **one-identity**: the plan was made by the identity that deploys. {why}")
     if job.stage.approval.weaker_gate:
         notes.append(f"> [!WARNING]\n> {weaker_gate_note(job.stage.approval.weaker_gate)}")
     return notes

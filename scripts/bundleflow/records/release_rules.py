@@ -14,10 +14,12 @@ class ApprovalRule:
     Args:
         independent: Whether who approves may neither have written nor merged what is released.
         weaker_gate: In words, why the rules of the branch take the place of required reviewers; empty: they do not.
+        one_identity: In words, why the plan is made by the identity that deploys; empty: by one of its own.
     """
 
     independent: bool = False
     weaker_gate: str = ""
+    one_identity: str = ""
 
 
 @dataclass(frozen=True)
@@ -64,7 +66,7 @@ class SmokeCheck:
 
 def approval_rule(data: Mapping[str, Any]) -> ApprovalRule:
     """Read the key `approval` of a stage, as the flow file's schema allows it."""
-    return ApprovalRule(bool(data.get("independent", False)), str(data.get("weaker-gate", "")))
+    return ApprovalRule(bool(data.get("independent", False)), str(data.get("weaker-gate", "")), str(data.get("one-identity", "")))
 
 
 def smoke_check(data: Mapping[str, Any]) -> SmokeCheck:

@@ -63,6 +63,11 @@ class Project:
                 found.setdefault(stage.plan_environment, "read")
         return found
 
+    def same_identities(self) -> dict[str, str]:
+        """Give the planning environments whose identity is that of a deploying one (`approval: one-identity`), with that environment."""
+        stages = self.flow.stages.values()
+        return {stage.plan_environment: stage.environment for stage in stages if stage.plan_environment and stage.approval.one_identity}
+
     @property
     def catalogs(self) -> list[str]:
         """The catalogs that must exist beforehand."""

@@ -160,6 +160,8 @@ class Stage:
 
     def _start_workspace(self, spark_remote: str) -> None:
         self.client_ids = {name: str(uuid.uuid4()) for name in self.project.environments()}
+        for planning, deploying in self.project.same_identities().items():
+            self.client_ids[planning] = self.client_ids[deploying]
         identities = self.folder / "identities.json"
         identities.write_text(json.dumps(self._identities(), indent=1), encoding="utf-8")
         self.workspace = WorkspaceServer(self.folder / "workspace", identities, self.environment, spark_remote)
@@ -167,10 +169,12 @@ class Stage:
 
     def _identities(self) -> dict[str, object]:
         people: list[dict[str, object]] = [{"user_name": OPERATOR, "id": 8000000000000001, "token": self.operator_token}]
+        same = self.project.same_identities()
         federation = []
         for environment, access in self.project.environments().items():
             client = self.client_ids[environment]
-            people.append({"application_id": client, "display_name": f"{self.project.name}-{environment}", "access": access})
+            if environment not in same:
+                people.append({"application_id": client, "display_name": f"{self.project.name}-{environment}", "access": access})
             federation.append(
                 {
                     "application_id": client,
