@@ -22,14 +22,10 @@ from bundleflow_models.promotion.records import (
     Verdict,
     VersionState,
 )
-from bundleflow_models.promotion.snapshot import Snapshot, word
+from bundleflow_models.promotion.snapshot import AT_TAG, BY_TAG, CHAMPION_TAG, REPLACED_TAG, VERDICT_TAG, Snapshot, word
 from bundleflow_models.promotion.verdicts import RUN_TAG, SINCE_TAG, check_compared, check_passed, read_verdict
 from bundleflow_models.promotion.work import Work, Workspace, check_still, move
 
-CHAMPION_TAG = "bundleflow_champion"
-"""Tag of a model: the version that the kit made champion last."""
-REPLACED_TAG = "bundleflow_replaced"
-"""Tag of a version: the champion that it replaced."""
 NOBODY = "none"
 
 
@@ -178,7 +174,7 @@ def _record(registry: Registry, model: ModelState, version: VersionState, done: 
     """Who, when, which verdict, which approval: on the version, for those who look there."""
     assert done.approval is not None
     write_approval_tags(registry, version, done.approval)
-    values = {"bundleflow_promoted_at": done.at, "bundleflow_promoted_by": by or NOBODY, "bundleflow_promoted_verdict": done.verdict}
+    values = {AT_TAG: done.at, BY_TAG: by or NOBODY, VERDICT_TAG: done.verdict}
     if model.champion not in (None, version.number):
         values[REPLACED_TAG] = str(model.champion)
     for key, value in values.items():

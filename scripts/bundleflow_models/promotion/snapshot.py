@@ -10,6 +10,16 @@ from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.endpoint import Switch, as_input
 from bundleflow_models.promotion.interfaces import Registry
 from bundleflow_models.promotion.records import CHAMPION, PREVIOUS, EndpointState, ModelState
+from bundleflow_models.promotion.verdicts import SINCE_TAG
+
+CHAMPION_TAG = "bundleflow_champion"
+"""Tag of a model: the version that the kit made champion last."""
+AT_TAG = "bundleflow_promoted_at"
+BY_TAG = "bundleflow_promoted_by"
+VERDICT_TAG = "bundleflow_promoted_verdict"
+REPLACED_TAG = "bundleflow_replaced"
+"""Tag of a version: the champion that it replaced."""
+PROMOTION_TAGS = (AT_TAG, BY_TAG, VERDICT_TAG, REPLACED_TAG)
 
 
 @dataclass(frozen=True)
@@ -25,6 +35,7 @@ class Snapshot:
         existed: Whether the endpoint was there.
         ready: Whether it answered.
         config: Its configuration.
+        tags: The model's tags about its champion.
     """
 
     model: str
@@ -35,13 +46,16 @@ class Snapshot:
     existed: bool = False
     ready: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
+    tags: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, model: ModelState, version: int, endpoint: str | None, state: EndpointState | None) -> Self:
         """What stands now."""
         config = as_input(state.config) if state else {}
         names = (model.champion, model.aliases.get(PREVIOUS))
-        return cls(model.name, version, *names, endpoint or "", state is not None, bool(state and state.ready), config)
+        return cls(
+            model.name, version, *names, endpoint or "", state is not None, bool(state and state.ready), config, champion_tags(model)
+        )
 
     @classmethod
     def from_dict(cls, data: Mapping[str, Any]) -> Self:
@@ -83,7 +97,15 @@ class Snapshot:
             tell(notes[-1])
         if model.aliases.get(PREVIOUS) != self.previous:
             _put(registry, self.model, PREVIOUS, self.previous)
+        self._restore_tags(registry, model)
         return notes
+
+    def _restore_tags(self, registry: Registry, model: ModelState) -> None:
+        for key, value in champion_tags(model).items():
+            if value != self.tags.get(key, ""):
+                registry.set_model_tag(self.model, key, self.tags.get(key, ""))
+        if self.version != self.champion:
+            forget_promotion(registry, self.model, self.version)
 
     def restore_endpoint(self, switch: Switch) -> None:
         """Bring the endpoint back.
@@ -92,6 +114,21 @@ class Snapshot:
             ModelsError: `endpoint-failed`.
         """
         switch.back(self.state)
+
+
+def champion_tags(model: ModelState) -> dict[str, str]:
+    """What a model's tags say of its champion; empty texts for what they do not say."""
+    return {key: model.tags.get(key, "") for key in (CHAMPION_TAG, SINCE_TAG)}
+
+
+def forget_promotion(registry: Registry, model: str, number: int) -> None:
+    """Take away what a promotion that did not last has written to a version; one that is gone has nothing."""
+    try:
+        written = registry.version(model, number).tags.keys() & set(PROMOTION_TAGS)
+    except ModelsError:
+        return
+    for key in sorted(written):
+        registry.delete_version_tag(model, number, key)
 
 
 def word(version: int | None) -> str:

@@ -133,7 +133,8 @@ class Work:
 
     def _release(self) -> None:
         try:
-            self.lock.release()
+            with _undisturbed():
+                self.lock.release()
         except ModelsError as error:
             # What was to be done is done, or undone; a lock that is left loses its force by itself.
             self.tell(f"The lock could not be given back: {error.cause}")
@@ -179,7 +180,7 @@ def _not_restored(before: Snapshot, error: BaseException, second: BaseException)
 
 @contextmanager
 def _undisturbed() -> Iterator[None]:
-    """Let no signal come between the few requests that bring the aliases back."""
+    """Let no signal come between a few requests that belong together."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
