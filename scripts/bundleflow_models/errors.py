@@ -1,21 +1,39 @@
-"""The one kind of error of this package; the kit's commands turn it into theirs, a notebook shows it as it is."""
+"""The one kind of error of this package: a stable code, what is wrong, what to do, and whether it is a refusal at all."""
 
 from __future__ import annotations
 
+from enum import StrEnum
+
+
+class Outcome(StrEnum):
+    """What an error says about the question that was asked."""
+
+    REFUSED = "refused"
+    """The answer is no, for a reason that lies in the model, the data or the registry. Exit code 1."""
+    MISUSED = "misused"
+    """The question itself is wrong: a gate file that cannot be used, an argument that makes no sense. Exit code 2."""
+    UNDECIDED = "undecided"
+    """There is no answer: something could not be reached, read or loaded. Exit code 3."""
+
+    @property
+    def exit_code(self) -> int:
+        """What a command ends with."""
+        return {Outcome.REFUSED: 1, Outcome.MISUSED: 2, Outcome.UNDECIDED: 3}[self]
+
 
 class ModelsError(Exception):
-    """Something that a person can act on.
+    """Something a user can act on.
 
     Args:
-        cause: One sentence that says what is wrong, naming model, version, file or key.
+        code: Stable word for machines, such as `gate-invalid`.
+        cause: One sentence that says what is wrong, naming the file, key, model or column at fault.
         fix: What the reader can do about it.
-        reason: The kit's failure reason, such as `no-verdict` (closed list: `docs/failure-reasons`).
-        details: Longer text, such as another system's own message.
+        outcome: What it says about the question that was asked.
     """
 
-    def __init__(self, cause: str, *, fix: str = "", reason: str = "wrong-use", details: str = "") -> None:
-        super().__init__(" ".join(part for part in (cause, fix) if part))
+    def __init__(self, code: str, cause: str, *, fix: str, outcome: Outcome = Outcome.REFUSED) -> None:
+        super().__init__(f"{cause} {fix}".strip())
+        self.code = code
         self.cause = cause
         self.fix = fix
-        self.reason = reason
-        self.details = details
+        self.outcome = outcome
