@@ -49,19 +49,19 @@ def check_approval(registry: Registry, model: str, number: int, task: str) -> Ap
     if not is_approved(version, task):
         raise ModelsError(
             "not-approved",
-            f"Version {number} of {model} waits for approval (verdict {verdict.digest[:12]}).",
+            f"Version {number} of {model} waits for approval (verdict {verdict.sha256[:12]}).",
             fix=f"Approve it on the version's page, or on GitHub; then the tag `{task}` is `{APPROVED}` and this run goes on by repair.",
         )
     bound = version.tags.get(VERDICT_TAG, "")
-    if bound and bound != verdict.digest:
+    if bound and bound != verdict.sha256:
         forget_approval(registry, version, [task])
         raise ModelsError(
             "not-approved",
-            f"The approval of version {number} of {model} was given for another verdict ({bound[:12]}; now {verdict.digest[:12]}).",
+            f"The approval of version {number} of {model} was given for another verdict ({bound[:12]}; now {verdict.sha256[:12]}).",
             fix="It was taken back. Look at the new verdict and approve again.",
         )
     if not bound:
-        write_approval(registry, version, Approval("", "workspace", verdict.digest), task)
+        write_approval(registry, version, Approval("", "workspace", verdict.sha256), task)
         version = registry.version(model, number)
     return approval_of(version)
 

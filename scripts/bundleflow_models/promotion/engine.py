@@ -19,12 +19,12 @@ from bundleflow_models.promotion.records import (
     Pace,
     Promotion,
     PromotionRequest,
-    Verdict,
     VersionState,
 )
-from bundleflow_models.promotion.snapshot import AT_TAG, BY_TAG, CHAMPION_TAG, REPLACED_TAG, VERDICT_TAG, Snapshot, word
-from bundleflow_models.promotion.verdicts import RUN_TAG, SINCE_TAG, check_compared, check_passed, read_verdict
+from bundleflow_models.promotion.snapshot import AT_TAG, BY_TAG, REPLACED_TAG, VERDICT_TAG, Snapshot, word
+from bundleflow_models.promotion.verdicts import SINCE_TAG, check_compared, check_passed, read_verdict
 from bundleflow_models.promotion.work import Work, Workspace, check_still, move
+from bundleflow_models.verdict.record import NO_CHAMPION, TAG_MODEL_CHAMPION, TAG_RUN, Verdict
 
 NOBODY = "none"
 
@@ -73,7 +73,7 @@ def promote(workspace: Workspace, request: PromotionRequest, *, tell: Tell = pri
         switch = work.switch(model.name, request.endpoint)
         state = switch.now() if switch else None
         result = Promotion(
-            model.name, version.number, model.champion, verdict.digest, request.approval, request.endpoint or "", _at(workspace)
+            model.name, version.number, model.champion, verdict.sha256, request.approval, request.endpoint or "", _at(workspace)
         )
         if model.champion == version.number and (switch is None or (state is not None and serves(state, version.number))):
             notes = (*work.notes, f"Version {version.number} is champion already; nothing was changed.")
@@ -81,7 +81,7 @@ def promote(workspace: Workspace, request: PromotionRequest, *, tell: Tell = pri
         with work.undoing(Snapshot.of(model, version.number, request.endpoint, state)):
             move(registry, model, version.number, tell, champion=CHAMPION, previous=PREVIOUS)
             if switch:
-                switch.to(version.number, read_probe(registry, verdict.run_id), before=state)
+                switch.to(version.number, read_probe(registry, verdict.run), before=state)
             check_still(registry, model.name, version.number)
             _record(registry, model, version, result, request.by)
     return replace(result, notes=tuple(work.notes))
@@ -114,7 +114,7 @@ def rollback(workspace: Workspace, request: RollbackRequest, *, tell: Tell = pri
         with work.undoing(Snapshot.of(model, target.number, request.endpoint, state)):
             _move_back(registry, model, target)
             if switch:
-                switch.to(target.number, read_probe(registry, target.tags.get(RUN_TAG, "")), before=state, at_once=True)
+                switch.to(target.number, read_probe(registry, target.tags.get(TAG_RUN, "")), before=state, at_once=True)
             check_still(registry, model.name, target.number)
             _record_champion(registry, model.name, target.number, result.at)
             if model.champion is not None:
@@ -153,19 +153,19 @@ def _approved_verdict(registry: Registry, model: ModelState, version: VersionSta
     check_passed(verdict)
     if version.number != model.champion:
         check_compared(verdict, model)
-    if approval.verdict != verdict.digest:
+    if approval.verdict != verdict.sha256:
         raise ModelsError(
             "not-approved",
             f"The approval of version {version.number} of {model.name} was given for another verdict ({approval.verdict[:12] or 'none'}; "
-            f"now {verdict.digest[:12]}).",
+            f"now {verdict.sha256[:12]}).",
             fix="Start the promotion anew: it shows the verdict that holds, and asks for approval of it.",
         )
     return verdict
 
 
 def _moved_by_hand(model: ModelState) -> Iterator[str]:
-    last = model.tags.get(CHAMPION_TAG, "")
-    now = str(model.champion) if model.champion is not None else NOBODY
+    last = model.tags.get(TAG_MODEL_CHAMPION, "")
+    now = str(model.champion) if model.champion is not None else NO_CHAMPION
     if last and last != now:
         yield f"The alias champion was moved by hand since the last promotion: that made version {last} champion, and now it is {now}."
 
@@ -183,7 +183,7 @@ def _record(registry: Registry, model: ModelState, version: VersionState, done: 
 
 
 def _record_champion(registry: Registry, name: str, number: int, at: str) -> None:
-    registry.set_model_tag(name, CHAMPION_TAG, str(number))
+    registry.set_model_tag(name, TAG_MODEL_CHAMPION, str(number))
     registry.set_model_tag(name, SINCE_TAG, at)
 
 

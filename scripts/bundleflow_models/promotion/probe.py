@@ -8,7 +8,9 @@ from typing import Any
 
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.interfaces import Registry
-from bundleflow_models.promotion.verdicts import PROBE_FILE
+from bundleflow_models.verdict.record import ARTIFACT_FOLDER
+
+PROBE_FILE = f"{ARTIFACT_FOLDER}/probe.json"
 
 
 def read_probe(registry: Registry, run_id: str) -> Mapping[str, Any]:

@@ -139,29 +139,6 @@ class PromotionRequest:
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """A verdict that was read and found whole.
-
-    Args:
-        model: Full name of the model that was judged.
-        version: The version that was judged.
-        decision: `passed`, `refused` or `undecided`.
-        digest: SHA-256 of its canonical JSON.
-        champion: Version that it was compared with; None for none.
-        run_id: MLflow run that holds it.
-        made_at: When it was made, ISO 8601.
-    """
-
-    model: str
-    version: int
-    decision: str
-    digest: str
-    champion: int | None
-    run_id: str
-    made_at: str = ""
-
-
-@dataclass(frozen=True)
 class Promotion:
     """What a promotion or a rollback has come to.
 

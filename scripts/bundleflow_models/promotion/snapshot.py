@@ -11,9 +11,8 @@ from bundleflow_models.promotion.endpoint import Switch, as_input
 from bundleflow_models.promotion.interfaces import Registry
 from bundleflow_models.promotion.records import CHAMPION, PREVIOUS, EndpointState, ModelState
 from bundleflow_models.promotion.verdicts import SINCE_TAG
+from bundleflow_models.verdict.record import TAG_MODEL_CHAMPION
 
-CHAMPION_TAG = "bundleflow_champion"
-"""Tag of a model: the version that the kit made champion last."""
 AT_TAG = "bundleflow_promoted_at"
 BY_TAG = "bundleflow_promoted_by"
 VERDICT_TAG = "bundleflow_promoted_verdict"
@@ -118,7 +117,7 @@ class Snapshot:
 
 def champion_tags(model: ModelState) -> dict[str, str]:
     """What a model's tags say of its champion; empty texts for what they do not say."""
-    return {key: model.tags.get(key, "") for key in (CHAMPION_TAG, SINCE_TAG)}
+    return {key: model.tags.get(key, "") for key in (TAG_MODEL_CHAMPION, SINCE_TAG)}
 
 
 def forget_promotion(registry: Registry, model: str, number: int) -> None:

@@ -2,23 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
-from collections.abc import Mapping
-from typing import Any
+from datetime import UTC, datetime
 
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.interfaces import Registry
-from bundleflow_models.promotion.records import ModelState, Verdict, VersionState
+from bundleflow_models.promotion.records import ModelState, VersionState
+from bundleflow_models.verdict.record import NO_CHAMPION, TAG_CHAMPION, TAG_RESULT, TAG_RUN, TAG_SHA256, VERDICT_ARTIFACT, Result, Verdict
 
-VERDICT_FILE = "bundleflow/verdict.json"
-PROBE_FILE = "bundleflow/probe.json"
-DECISION_TAG = "bundleflow_verdict"
-DIGEST_TAG = "bundleflow_verdict_sha256"
-COMPARED_TAG = "bundleflow_verdict_champion"
-RUN_TAG = "bundleflow_verdict_run"
 SINCE_TAG = "bundleflow_champion_since"
-NOBODY = "none"
+"""Tag of a model: when the kit made its champion champion, ISO 8601."""
 
 
 def read_verdict(registry: Registry, version: VersionState) -> Verdict:
@@ -32,23 +24,20 @@ def read_verdict(registry: Registry, version: VersionState) -> Verdict:
         ModelsError: `no-verdict`: there is none, or what the tags say is not what the artifact says.
     """
     label = f"version {version.number} of {version.model}"
-    decision, digest, run_id = (version.tags.get(key, "") for key in (DECISION_TAG, DIGEST_TAG, RUN_TAG))
-    if not (decision and digest and run_id):
+    result, digest, run_id = (version.tags.get(key, "") for key in (TAG_RESULT, TAG_SHA256, TAG_RUN))
+    if not (result and digest and run_id):
         raise _none(f"There is no verdict on {label}.")
-    content = registry.artifact(run_id, VERDICT_FILE)
+    content = registry.artifact(run_id, VERDICT_ARTIFACT)
     if content is None:
-        raise _none(f"The verdict on {label} is gone: the MLflow run {run_id} has no file {VERDICT_FILE}.")
+        raise _none(f"The verdict on {label} is gone: the MLflow run {run_id} has no file {VERDICT_ARTIFACT}.")
     try:
-        data = json.loads(content)
-        found = hashlib.sha256(canonical(data)).hexdigest()
-        verdict = _verdict(data, found, run_id)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        verdict = Verdict.from_json(content.decode())
+    except ValueError as error:
         raise _none(f"The verdict on {label} cannot be read: {error}.") from error
-    if found != digest:
-        raise _none(f"The verdict on {label} was changed: its file has the digest {found[:12]}, its tag says {digest[:12]}.")
-    compared = str(verdict.champion) if verdict.champion is not None else NOBODY
-    said = (verdict.model.lower(), verdict.version, verdict.decision, compared)
-    if said != (version.model.lower(), version.number, decision, version.tags.get(COMPARED_TAG, "")):
+    if verdict.sha256 != digest:
+        raise _none(f"The verdict on {label} was changed: its file has the digest {verdict.sha256[:12]}, its tag says {digest[:12]}.")
+    said = (verdict.model.lower(), verdict.version, str(verdict.result), verdict.champion)
+    if said != (version.model.lower(), str(version.number), result, version.tags.get(TAG_CHAMPION, "")):
         raise _none(f"The verdict of the MLflow run {run_id} is not the one that the tags of {label} tell of.")
     return verdict
 
@@ -60,12 +49,15 @@ def check_passed(verdict: Verdict) -> None:
         ModelsError: `verdict-refused`, or `no-verdict` when it decided nothing.
     """
     label = f"version {verdict.version} of {verdict.model}"
-    if verdict.decision == "refused":
+    why = "; ".join(check.text for check in verdict.failed)
+    if verdict.result is Result.REFUSED:
         raise ModelsError(
-            "verdict-refused", f"The verdict on {label} is `refused`.", fix="See its report for the reasons. The champion stays."
+            "verdict-refused",
+            f"The verdict on {label} is `refused`{f': {why}' if why else '.'}",
+            fix="See its report. The champion stays.",
         )
-    if verdict.decision != "passed":
-        raise _none(f"The verdict on {label} is `{verdict.decision}`: nothing was decided.")
+    if verdict.result is not Result.PASSED:
+        raise _none(f"The verdict on {label} is `{verdict.result}`: nothing was decided{f' ({why})' if why else ''}.")
 
 
 def check_compared(verdict: Verdict, model: ModelState) -> None:
@@ -74,13 +66,13 @@ def check_compared(verdict: Verdict, model: ModelState) -> None:
     Raises:
         ModelsError: `champion-changed`.
     """
-    then = f"with version {verdict.champion}" if verdict.champion is not None else "with no champion"
+    then = "with no champion" if verdict.champion == NO_CHAMPION else f"with version {verdict.champion}"
     now = f"version {model.champion} is champion" if model.champion is not None else "no version is champion"
     since = model.tags.get(SINCE_TAG, "")
-    if verdict.champion != model.champion:
+    if verdict.champion != (str(model.champion) if model.champion is not None else NO_CHAMPION):
         why = f"it compared {then}, and now {now}"
-    elif model.champion is not None and verdict.made_at and since > verdict.made_at:
-        why = f"it was made at {verdict.made_at}, and the champion was changed at {since}"
+    elif model.champion is not None and since and _moment(since) > _moment(verdict.created):
+        why = f"it was made at {verdict.created}, and the champion was changed at {since}"
     else:
         return
     raise ModelsError(
@@ -90,22 +82,13 @@ def check_compared(verdict: Verdict, model: ModelState) -> None:
     )
 
 
-def canonical(data: Mapping[str, Any]) -> bytes:
-    """The bytes of a verdict that its digest is made of."""
-    return json.dumps(data, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False).encode()
-
-
-def _verdict(data: Mapping[str, Any], digest: str, run_id: str) -> Verdict:
-    champion = data.get("champion")
-    return Verdict(
-        model=str(data["model"]),
-        version=int(data["version"]),
-        decision=str(data["decision"]),
-        digest=digest,
-        champion=int(champion) if champion not in (None, NOBODY) else None,
-        run_id=run_id,
-        made_at=str(data.get("made_at") or ""),
-    )
+def _moment(text: str) -> datetime:
+    """A time of ISO 8601; one that is not there, or is something else, is before all others."""
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        return datetime.min.replace(tzinfo=UTC)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def _none(cause: str) -> ModelsError:

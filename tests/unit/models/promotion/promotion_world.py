@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -12,8 +11,9 @@ from typing import Any
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion import Approval, Pace, PromotionRequest, Workspace
 from bundleflow_models.promotion.endpoint import traffic
+from bundleflow_models.promotion.probe import PROBE_FILE
 from bundleflow_models.promotion.records import EndpointState, ModelState, VersionState
-from bundleflow_models.promotion.verdicts import PROBE_FILE, VERDICT_FILE, canonical
+from bundleflow_models.verdict.record import VERDICT_ARTIFACT, Result, Verdict
 
 MODEL = "prod.iris.classifier"
 ENDPOINT = "iris-prod"
@@ -86,20 +86,21 @@ class World:
     def judged(self, number: int, *, champion: int | None, decision: str = "passed", probe: bool = True, **changed: Any) -> str:
         """Write a verdict on a version as the gate does; gives its digest."""
         run = f"run-{number}"
-        data = {"model": MODEL, "version": number, "decision": decision, "champion": champion, "made_at": self.now.isoformat(), **changed}
-        digest = hashlib.sha256(canonical(data)).hexdigest()
-        self.artifacts[(run, VERDICT_FILE)] = json.dumps(data, indent=2).encode()
+        compared = str(champion) if champion is not None else "none"
+        given = {"model": MODEL, "version": str(number), "champion": compared, "created": self.now.isoformat(), "run": run}
+        verdict = Verdict(Result(decision), "f1", "superior", "0" * 64, **{**given, **changed})
+        self.artifacts[(run, VERDICT_ARTIFACT)] = json.dumps(verdict.as_dict(), indent=2).encode()
         if probe:
             self.artifacts[(run, PROBE_FILE)] = json.dumps({"request": ROWS, "predictions": self.answers[number]}).encode()
         tags = {
             "bundleflow_verdict": decision,
-            "bundleflow_verdict_sha256": digest,
-            "bundleflow_verdict_champion": str(champion) if champion is not None else "none",
+            "bundleflow_verdict_sha256": verdict.sha256,
+            "bundleflow_verdict_champion": compared,
             "bundleflow_verdict_run": run,
         }
         version = self.versions[(MODEL, number)]
         self.versions[(MODEL, number)] = replace(version, tags={**version.tags, **tags})
-        return digest
+        return verdict.sha256
 
     def serve(self, **shares: int) -> None:
         """Let the endpoint serve versions by their shares, such as `v1=100`."""

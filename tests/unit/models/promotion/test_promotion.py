@@ -13,7 +13,7 @@ from promotion_world import ENDPOINT, MODEL, PACE, Killed, World, request, world
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion import Approval, Promotion, PromotionRequest, RollbackRequest, promote, rollback
 from bundleflow_models.promotion.lock import SILENCE_S, lock_path
-from bundleflow_models.promotion.verdicts import VERDICT_FILE
+from bundleflow_models.verdict.record import VERDICT_ARTIFACT
 
 
 def quiet(_: str) -> None:
@@ -104,7 +104,7 @@ def test_an_endpoint_that_fell_behind_the_champion_is_brought_up() -> None:
         (lambda made: made.judged(2, champion=1, decision="undecided"), "no-verdict", "nothing was decided"),
         (lambda made: made.judged(2, champion=None), "champion-changed", "it compared with no champion, and now version 1 is champion"),
         (lambda made: made.judged(2, champion=3), "champion-changed", "it compared with version 3, and now version 1 is champion"),
-        (lambda made: made.judged(2, champion=1, version=1), "no-verdict", "not the one that the tags"),
+        (lambda made: made.judged(2, champion=1, version="1"), "no-verdict", "not the one that the tags"),
         (lambda made: made.judged(2, champion=1, model="dev.iris.classifier"), "no-verdict", "not the one that the tags"),
     ],
 )
@@ -116,12 +116,12 @@ def test_without_a_passed_verdict_nothing_happens(judge: Callable[[World], str],
 def test_a_changed_or_lost_verdict_is_none() -> None:
     made = world()
     digest = made.judged(2, champion=1)
-    data = json.loads(made.artifacts[("run-2", VERDICT_FILE)])
-    made.artifacts[("run-2", VERDICT_FILE)] = json.dumps({**data, "note": "looks better now"}).encode()
+    data = json.loads(made.artifacts[("run-2", VERDICT_ARTIFACT)])
+    made.artifacts[("run-2", VERDICT_ARTIFACT)] = json.dumps({**data, "holdout_rows": 500}).encode()
     assert "was changed" in refused(made, request(2, digest), "no-verdict").cause
-    made.artifacts[("run-2", VERDICT_FILE)] = b"[]"
+    made.artifacts[("run-2", VERDICT_ARTIFACT)] = b"[]"
     assert "cannot be read" in refused(made, request(2, digest), "no-verdict").cause
-    del made.artifacts[("run-2", VERDICT_FILE)]
+    del made.artifacts[("run-2", VERDICT_ARTIFACT)]
     assert "is gone" in refused(made, request(2, digest), "no-verdict").cause
 
 
@@ -142,7 +142,7 @@ def test_a_verdict_does_not_outlive_a_change_of_the_champion() -> None:
 def test_an_approval_is_of_one_verdict() -> None:
     made = world()
     old = made.judged(2, champion=1)
-    new = made.judged(2, champion=1, note="judged again")
+    new = made.judged(2, champion=1, holdout_rows=40)
     assert old[:12] in refused(made, request(2, old), "not-approved").cause
     assert "none" in refused(made, request(2, ""), "not-approved").cause
     assert go(made, request(2, new)).champion == 2
