@@ -64,6 +64,6 @@ def test_a_run_of_a_thousand_tasks_costs_ten_calls_a_round() -> None:
     single, many = processor_seconds(small, 1), processor_seconds(large, 1)
     print(f"100 tasks: {single * 1000:.1f} ms, 1,000 tasks: {many * 1000:.1f} ms, ratio {many / single:.1f}")
     assert large.calls[1] <= 10 * small.calls[1] + 10
-    follower = Follower(Busy({}, tasks=1000), 1, options=OPTIONS, tell=lambda _: None, once=True)
+    follower = Follower(Busy({}, tasks=1000), 1, options=OPTIONS, tell=lambda _: None)
     follower.step()
     assert len(follower.run.tasks) == PAGE, "one step is one call"

@@ -1,9 +1,9 @@
-"""What a deployed endpoint or warehouse answers, by the official SDK: for smoke checks."""
+"""What a deployed endpoint or warehouse answers, by the official SDK: for smoke checks and lineage."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 from urllib.parse import quote
 
@@ -34,10 +34,19 @@ class AnsweringWorkspace(Workspace):
         Raises:
             BundleflowError: The statement failed, or did not end within `STATEMENT_LIMIT_S`.
         """
+        rows = self.statement_rows(warehouse, statement, row_limit=1)
+        return rows[0][0] if rows and rows[0] else None
+
+    def statement_rows(self, warehouse: str, statement: str, *, row_limit: int) -> Sequence[Sequence[str | None]]:
+        """Run a statement on a warehouse and give its rows, values as text (Statement Execution API 2.0, in line).
+
+        Raises:
+            BundleflowError: The statement failed, or did not end within `STATEMENT_LIMIT_S`.
+        """
         from databricks.sdk.service.sql import StatementState
 
         with self._asking(f"run a statement on warehouse `{warehouse}`"):
-            answer = self._client.statement_execution.execute_statement(statement, warehouse, wait_timeout="30s", row_limit=1)
+            answer = self._client.statement_execution.execute_statement(statement, warehouse, wait_timeout="30s", row_limit=row_limit)
             end = time.monotonic() + STATEMENT_LIMIT_S
             while answer.status and answer.status.state in (StatementState.PENDING, StatementState.RUNNING):
                 if time.monotonic() > end:
@@ -45,14 +54,21 @@ class AnsweringWorkspace(Workspace):
                     break
                 time.sleep(POLL_S)
                 answer = self._client.statement_execution.get_statement(answer.statement_id or "")
-        if answer.status is None or answer.status.state is not StatementState.SUCCEEDED:
-            state = answer.status.state.value if answer.status and answer.status.state else "unknown"
-            message = answer.status.error.message if answer.status and answer.status.error else ""
-            raise BundleflowError(
-                f"The statement ended with {state}{f': {message}' if message else ''}.",
-                fix="Run the statement by hand on that warehouse.",
-                reason=FailureReason.SMOKE_FAILED,
-                exit_code=ExitCode.FAILED,
-            )
-        rows = (answer.result.data_array if answer.result else None) or [[]]
-        return rows[0][0] if rows[0] else None
+            if answer.status is not None and answer.status.state is StatementState.SUCCEEDED:
+                rows: list[Sequence[str | None]] = []
+                chunk = answer.result
+                while chunk is not None:
+                    rows += chunk.data_array or []
+                    after = chunk.next_chunk_index
+                    chunk = (
+                        self._client.statement_execution.get_statement_result_chunk_n(answer.statement_id or "", after) if after else None
+                    )
+                return rows
+        state = answer.status.state.value if answer.status and answer.status.state else "unknown"
+        message = answer.status.error.message if answer.status and answer.status.error else ""
+        raise BundleflowError(
+            f"The statement ended with {state}{f': {message}' if message else ''}.",
+            fix="Run the statement by hand on that warehouse.",
+            reason=FailureReason.SMOKE_FAILED,
+            exit_code=ExitCode.FAILED,
+        )

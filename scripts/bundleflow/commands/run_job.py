@@ -5,19 +5,19 @@ from __future__ import annotations
 import argparse
 import json
 import os
-from pathlib import Path
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.preload import SDK, preload
 from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace import Workspace
+from bundleflow.commands import run_report
 from bundleflow.commands.context import bundle_folder, print_json, tell
 from bundleflow.commands.steps import RUN_REPORT_LIMIT, follow_request, following, fresh_token, run_outputs, set_run_outputs
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.run import RunRecord
 from bundleflow.report.markdown_run import run_markdown
 from bundleflow.report.terminal import run_text
-from bundleflow.runs.follow import RunDetachedError, follow, read
+from bundleflow.runs.follow import RunDetachedError, follow
 from bundleflow.runs.many import RUNS_AT_MOST, follow_many
 from bundleflow.runs.options import FollowOptions
 from bundleflow.runs.repair import RepairRequest, start_repair
@@ -32,7 +32,10 @@ EXAMPLES = """examples:
   bundleflow run watch 9876543210                       # follow it again
   bundleflow run watch 111 222 333 --allow SUCCESS_WITH_FAILURES
   bundleflow run repair 9876543210 --task train --dependents
-  bundleflow run report 9876543210 --html report.html"""
+  bundleflow run report 9876543210 --html report.html
+  bundleflow run report https://example.cloud.databricks.com/jobs/7/runs/9876543210 --lineage -o markdown
+  databricks jobs get-run 9876543210 -o json > run.json && bundleflow run report run.json --output report.html
+  bundleflow run report --job nightly --target prod --output docs/nightly.svg     # its graph, before any run"""
 
 CANCEL_PATIENCE_SECONDS = 120.0
 
@@ -56,11 +59,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     repair.add_argument("--task", action="append", default=[], metavar="KEY", help="a task to run again; may be repeated")
     repair.add_argument("--dependents", action="store_true", help="also run again what depends on the tasks")
     repair.add_argument("--no-wait", action="store_true", help="start the repair and end")
-    report = actions.add_parser("report", help="show a run with its tasks, times and errors")
-    for each in (cancel, repair, report):
+    report = actions.add_parser("report", help="show a run: graph, times, compute, errors, tables, the run before")
+    for each in (cancel, repair):
         each.add_argument("run", type=int, help="id of the run")
-    report.add_argument("--markdown", action="store_true", help="print Markdown fit for a job summary")
-    report.add_argument("--html", type=Path, metavar="FILE", help="write a page that needs nothing else")
+    run_report.add_arguments(report)
     for each in (start_parser, watch, repair):
         each.add_argument(
             "--allow",
@@ -81,7 +83,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Carry out one of the actions."""
-    return {"start": _start, "watch": _watch, "cancel": _cancel, "repair": _repair, "report": _report}[args.action](args)
+    return {"start": _start, "watch": _watch, "cancel": _cancel, "repair": _repair, "report": run_report.report}[args.action](args)
 
 
 def _start(args: argparse.Namespace) -> int:
@@ -216,22 +218,6 @@ def _repair(args: argparse.Namespace) -> int:
         )
     set_run_outputs(runner, found)
     return _conclude(args, runner, found, options)
-
-
-def _report(args: argparse.Namespace) -> int:
-    found = read(Workspace.from_env(), args.run, FollowOptions.from_env())
-    if args.html:
-        from bundleflow.report.html import run_page, write_page
-
-        write_page(args.html, run_page(found))
-        tell(f"wrote {args.html}")
-    if args.json:
-        print_json(found.as_dict())
-    elif args.markdown:
-        print(run_markdown(found, limit=RUN_REPORT_LIMIT))
-    elif not args.html:
-        print(run_text(found))
-    return 0
 
 
 def _parameter(text: str) -> tuple[str, str]:

@@ -42,6 +42,6 @@ def _section(check: TargetCheck, limit: int, hide: Hide, pointer: str) -> str:
     if check.plan is None:
         return f"### Target {escape(check.target, 200)}\n\n{below}"
     title = f"target {check.target} ({', '.join(check.stages)})"
-    section = PlanSection(title, check.plan, links=check.links, deployed=check.deployed)
+    section = PlanSection.of(title, check.plan, check.configuration)
     text = plan_markdown(section, hide=hide, limit=limit - len(below) - 2, pointer=pointer)
     return f"{text}\n\n{below}" if below else text

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from bundleflow.records.configuration import deployed, pages
 from bundleflow.records.plan import ABSENT, Action, FieldChange, Plan, PlanEntry
 from bundleflow.records.volatile import shown_changes
 from bundleflow.report.markdown import code, escape, fit, table
@@ -49,6 +50,19 @@ class PlanSection:
     notes: tuple[str, ...] = ()
     links: Mapping[str, str] = field(default_factory=dict)
     deployed: frozenset[str] = frozenset()
+
+    @classmethod
+    def of(cls, title: str, plan: Plan, state: Mapping[str, Any], digest: str = "", notes: tuple[str, ...] = ()) -> PlanSection:
+        """A section with what is deployed now.
+
+        Args:
+            title: What it is the plan of.
+            plan: The plan.
+            state: `bundle summary -o json`.
+            digest: Its digest; empty where nobody approves it.
+            notes: Lines to show under the title, Markdown already.
+        """
+        return cls(title, plan, digest, notes, pages(state), deployed(state))
 
 
 def plan_markdown(section: PlanSection, *, hide: Hide, limit: int, pointer: str = "") -> str:

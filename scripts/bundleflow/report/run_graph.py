@@ -95,9 +95,9 @@ def lineage_nodes(run: RunRecord, lineage: Lineage, links: Mapping[str, str] | N
     nodes = []
     for key in dict.fromkeys(users):
         read = tuple(names[name] for name in readers.get(key, {}) if key not in writers.get(name, {}))
-        task = tasks.get(key)
-        second = f"{kind_of(task)} · {words(task.state)}" if task else "run"
-        nodes.append(Node(key, second, tone_of(task) if task else "plan", read, href=(links or {}).get(key, "")))
+        known = tasks.get(key)
+        second = f"{kind_of(known)} · {words(known.state)}" if known else "run"
+        nodes.append(Node(key, second, tone_of(known) if known else "plan", read, href=(links or {}).get(key, "")))
     tables = [Node(names[name], kinds[name].lower(), "data", tuple(writers.get(name, {}))) for name in kinds]
     # What is only read stands first, so that a circle is cut where data comes back, not where it comes in.
     return [*(node for node in tables if not node.depends_on), *nodes, *(node for node in tables if node.depends_on)]

@@ -56,7 +56,6 @@ class Follower:
         show: Takes the run after each look.
         wait_first: Whether a call about this run was made just now, so that the first look waits its turn.
         stale_end_ms: End of the run before it was repaired; that end is not taken for the repair's.
-        once: Only look at the run as it is now, ended or not.
     """
 
     def __init__(
@@ -70,14 +69,13 @@ class Follower:
         show: Show = lambda _: None,
         wait_first: bool = False,
         stale_end_ms: int = 0,
-        once: bool = False,
     ) -> None:
         self.workspace, self.run_id, self.options, self.tell, self.show = workspace, run_id, options, tell, show
         self.started = time.monotonic()
         self.due = self.started + (options.poll_s if wait_first else 0.0)
         self.done = False
         self._view = RunView(run_id, key)
-        self._once, self._stale_end_ms = once, stale_end_ms
+        self._stale_end_ms = stale_end_ms
         self._pause = options.poll_s
         self._seen: dict[str, str] = {}
         self._outputs: dict[int, TaskRecord] = {}
@@ -157,7 +155,7 @@ class Follower:
         return False
 
     def _over(self) -> bool:
-        return self._view.ended or (self._once and self._view.whole)
+        return self._view.ended
 
     def _next_output(self) -> TaskRecord | None:
         """The task whose output is to be read next: failed ones first, then the latest."""
@@ -227,11 +225,6 @@ def follow(
     )
 
 
-def read(workspace: Workspace, run_id: int, options: FollowOptions) -> RunRecord:
-    """A run as it is now, ended or not, with the outputs of its failed and its last tasks."""
-    return drive(Follower(workspace, run_id, options=options, tell=lambda _: None, once=True))
-
-
 def drive(follower: Follower) -> RunRecord:
     """Take a follower's steps when they are due, to the end."""
     while not follower.done:
@@ -246,5 +239,5 @@ def _took(task: TaskRecord) -> str:
 
 def _error(task: TaskRecord) -> str:
     """The first line of what went wrong."""
-    text = task.error or task.message if task.final and task.result_state not in ("", "SUCCESS", "EXCLUDED") else ""
+    text = task.error or task.message if task.failed else ""
     return f": {text.splitlines()[0][:200]}" if text.strip() else ""

@@ -12,7 +12,8 @@ import pytest
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.run import RunPage, RunRecord, TaskRecord
-from bundleflow.runs.follow import RunDetachedError, follow, read
+from bundleflow.runs.complete import whole, with_outputs
+from bundleflow.runs.follow import RunDetachedError, follow
 from bundleflow.runs.options import FollowOptions
 from bundleflow.runs.resolve import job_id
 from bundleflow.runs.result import check_result, check_results
@@ -96,7 +97,7 @@ def test_outputs_are_read_while_the_run_goes_on() -> None:
 
 def test_a_look_at_a_run_that_goes_on_does_not_wait() -> None:
     workspace = ScriptedWorkspace(state("RUNNING", "", task("a", "TERMINATED", "SUCCESS"), task("b", "RUNNING")))
-    run = read(workspace, 7, FAST)
+    run = with_outputs(workspace, whole(workspace, 7))
     assert (run.state, run.tasks[0].output) == ("RUNNING", "output of a")
     assert workspace.calls == ["get", "output a"]
 
