@@ -32,8 +32,11 @@ def applies(expectation: model.Expectation, project: Project) -> bool:
     stage = getattr(expectation, "stage", None)
     if stage is not None and stage not in project.flow.stages:
         return False
+    if isinstance(expectation, model.OwnDeploymentGone) and not project.flow.stages[expectation.stage].per_pull_request:
+        return False
     if isinstance(expectation, model.Champion):
-        return bool(project.bundle.models)
+        at = project.flow.stages[expectation.stage]
+        return bool(project.bundle.models and (at.run or at.promote))
     file = "bundle-ci.yml" if isinstance(expectation, model.OneComment) else getattr(expectation, "file", None)
     return file is None or (project.root / ".github" / "workflows" / file).is_file()
 

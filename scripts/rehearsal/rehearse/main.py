@@ -161,7 +161,7 @@ def _play(wishes: Wishes, stories: list[Story], screen: Terminal) -> tuple[float
     try:
         screen.tell(f"the stage is set: {stage.project.repository}, workspace {stage.workspace_url}")
         player = Player(stage, screen.tell)
-        director = Director(stage, player, screen.tell)
+        director = Director(stage, player, stories, screen.tell)
         played = [scenario for story in stories for scenario in director.play(story, screen.scene)]
         result = collect.rehearsal(stage, player, played, began)
         ended = time.monotonic()

@@ -79,7 +79,9 @@ class Player:
 
     def _fits(self, scene: model.Scene) -> bool:
         project = self._stage.project
-        return set(scene.needs_stages) <= set(project.flow.stages) and (not scene.needs_job or scene.needs_job in project.bundle.jobs)
+        has_stages = set(scene.needs_stages) <= set(project.flow.stages)
+        has_job = not scene.needs_job or any(scene.needs_job in stage.run for stage in project.flow.stages.values())
+        return has_stages and has_job and (not scene.needs_file or project.has_workflow(scene.needs_file))
 
     def _play_together(self, scenes: list[model.Scene]) -> list[Step]:
         """Play scenes that go on at the same time: all actions, then the workflows' end, then all checks."""

@@ -63,6 +63,10 @@ class Project:
                 found.setdefault(stage.plan_environment, "read")
         return found
 
+    def has_workflow(self, file: str) -> bool:
+        """Say whether the project has a workflow of this file name."""
+        return (self.root / ".github" / "workflows" / file).is_file()
+
     def same_identities(self) -> dict[str, str]:
         """Give the planning environments whose identity is that of a deploying one (`approval: one-identity`), with that environment."""
         stages = self.flow.stages.values()

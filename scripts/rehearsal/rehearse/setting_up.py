@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
@@ -14,7 +14,7 @@ from rehearsal.rehearse.acts import fits
 from rehearsal.rehearse.player import Player
 from rehearsal.rehearse.result import Scenario, Step
 from rehearsal.rehearse.stage import BRANCHES, OWNER, Stage, commit
-from rehearsal.scenarios import STORIES, model
+from rehearsal.scenarios import model
 from rehearsal.scenarios.stopped import SET_UP
 
 
@@ -24,16 +24,17 @@ class Director:
     Args:
         stage: The stage.
         player: Who plays.
+        stories: What will be played.
         tell: Gets one line for each thing that happens.
     """
 
-    def __init__(self, stage: Stage, player: Player, tell: Callable[[str], None]) -> None:
+    def __init__(self, stage: Stage, player: Player, stories: Sequence[model.Story], tell: Callable[[str], None]) -> None:
         self._stage = stage
         self._player = player
         self._tell = tell
         self._first = git(["-C", str(stage.project.root), "rev-parse", "HEAD"]).strip()
         # Looked at now: later the clone holds what a story's people did to it.
-        self._left_out = {story.name: self._unfit(story) for story in STORIES.values()}
+        self._left_out = {story.name: self._unfit(story) for story in stories}
         self._begun = False
         self._is_set_up = False
 
@@ -75,8 +76,8 @@ class Director:
         change = getattr(action, "change", None) or getattr(getattr(action, "push", None), "change", None)
         if change and not change.otherwise and not fits(project.root, change):
             return f"its change (`{change.message}`) is made for a template and does not fit this project"
-        if scene.needs_job and scene.needs_job not in project.bundle.jobs:
-            return f"the bundle has no job `{scene.needs_job}`"
+        if scene.gate and scene.gate.drift and scene.gate.drift not in project.bundle.jobs:
+            return f"the bundle has no job `{scene.gate.drift}`"
         if isinstance(action, model.Dispatch | model.Schedule) and not (project.root / WORKFLOWS / action.file).is_file():
             return f"the project has no workflow `{action.file}`"
         return ""

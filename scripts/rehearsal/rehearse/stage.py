@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import secrets
 import shutil
@@ -53,6 +54,19 @@ class Wishes:
     spark_remote: str = ""
     number: int = 0
     """Which stage of the rehearsal it is: its GitHub's ids are not those of another stage."""
+
+
+@dataclass(frozen=True)
+class Login:
+    """How an environment's identity logs in without OIDC, for a project whose callers hand such a secret on.
+
+    Args:
+        client_secret: Its OAuth secret.
+        token: Its access token.
+    """
+
+    client_secret: str = field(default_factory=lambda: base64.b64encode(secrets.token_bytes(25)).decode())
+    token: str = field(default_factory=lambda: f"local-{secrets.token_urlsafe(24)}")
 
 
 @dataclass
@@ -160,6 +174,10 @@ class Stage:
 
     def _start_workspace(self, spark_remote: str) -> None:
         self.client_ids = {name: str(uuid.uuid4()) for name in self.project.environments()}
+        self.logins = {name: Login() for name in self.project.environments()}
+        for login in self.logins.values():
+            self.masker.add(login.client_secret)
+            self.masker.add(login.token)
         for planning, deploying in self.project.same_identities().items():
             self.client_ids[planning] = self.client_ids[deploying]
         identities = self.folder / "identities.json"
@@ -174,7 +192,16 @@ class Stage:
         for environment, access in self.project.environments().items():
             client = self.client_ids[environment]
             if environment not in same:
-                people.append({"application_id": client, "display_name": f"{self.project.name}-{environment}", "access": access})
+                login = self.logins[environment]
+            people.append(
+                {
+                    "application_id": client,
+                    "display_name": f"{self.project.name}-{environment}",
+                    "access": access,
+                    "client_secret": login.client_secret,
+                    "token": login.token,
+                }
+            )
             federation.append(
                 {
                     "application_id": client,
