@@ -12,6 +12,8 @@ from bundleflow.templates_callers import scalar
 
 DEVELOP, MAIN, RELEASE = "dev", "main", "release"
 """Branches that the callers listen to."""
+FOLDER = "/Workspace/Deployments/${bundle.name}"
+"""Folder for deployments in what is proposed: one that an administrator makes, and not everybody may write."""
 SHARED_SHOWN = 6
 
 
@@ -79,13 +81,13 @@ def _fixed_root(target: Target) -> Note:
         "deploying identity (`approval: one-identity` in bundleflow.yml). With a folder of the target's own, and then without "
         "`one-identity`, a read-only identity plans; what stands in the old folder stays until `databricks bundle destroy` removes it."
     )
-    root = "/Workspace/Shared/.bundle/${bundle.name}/${bundle.target}"
+    root = f"{FOLDER}/${{bundle.target}}"
     add = f"targets:\n  {scalar(target.name)}:\n    workspace:\n      root_path: {root}\n"
     return Note(f"target {target.name}", text, add)
 
 
 def _isolation(target: Target) -> Note:
-    shared = [each for each in target.not_isolated if each.startswith("resources.")][:SHARED_SHOWN]
+    shared = [each for each in target.not_isolated if each.startswith("resources.") and ": " in each][:SHARED_SHOWN]
     names = "".join(f"\n# and ${{var.{VARIABLE}}} at the end of {_line(each)}" for each in shared)
     text = (
         "no target can be deployed for each pull request side by side, so pull requests are checked and nothing is run for them. "
@@ -94,7 +96,7 @@ def _isolation(target: Target) -> Note:
     add = (
         f'variables:\n  {VARIABLE}:\n    description: Set for each pull request. Empty otherwise.\n    default: ""\n'
         f"targets:\n  test:\n    presets:\n      trigger_pause_status: PAUSED\n    workspace:\n"
-        f"      root_path: /Workspace/Shared/.bundle/${{bundle.name}}/test${{var.{VARIABLE}}}{names}\n"
+        f"      root_path: {FOLDER}/test${{var.{VARIABLE}}}{names}\n"
     )
     return Note("pull requests", text, add)
 

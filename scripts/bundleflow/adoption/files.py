@@ -10,7 +10,7 @@ from enum import StrEnum
 from pathlib import Path
 
 from bundleflow.adoption.advice import DEVELOP, MAIN
-from bundleflow.adoption.flow_file import flow_file
+from bundleflow.adoption.flow_file import WARNINGS_FILE, flow_file, warnings_file
 from bundleflow.adoption.proposal import Proposal
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.flow import FLOW_FILE
@@ -73,6 +73,8 @@ def proposed_files(proposal: Proposal, sha: str, kit_root: Path = KIT_ROOT) -> t
         BundleflowError: A file that is there cannot be read as text.
     """
     texts = {FLOW_FILE: flow_file(proposal, sha)}
+    if proposal.warnings:
+        texts[WARNINGS_FILE] = warnings_file(proposal)
     for name, values in callers(proposal).items():
         texts[f"{WORKFLOWS}/{name}.yml"] = render_caller(name, values, sha=sha, root=kit_root)
     return tuple(ProposedFile(path, text, _present(proposal.survey.root, path)) for path, text in texts.items())

@@ -8,6 +8,7 @@ from bundleflow.adoption.proposal import Proposal, ProposedStage
 from bundleflow.templates_callers import KIT_REPOSITORY, scalar
 
 SCHEMA = "https://raw.githubusercontent.com/{repository}/{sha}/scripts/bundleflow/records/flow.schema.json"
+WARNINGS_FILE = "accepted-warnings.yml"
 WIDTH = 130
 JOBS_SHOWN = 8
 
@@ -38,12 +39,31 @@ def _lines(proposal: Proposal, sha: str) -> Iterator[str]:
             yield ""
         first = next((each for each in proposal.stages if each.runs), None)
         yield from _stage(stage, proposal, offer=stage is first)
+    if proposal.warnings:
+        yield ""
+        yield f"warnings: {WARNINGS_FILE}"
     if proposal.survey.tests:
         yield ""
         yield "tests:"
         yield "  unit:"
         yield f"    path: {scalar(proposal.survey.tests.path)}"
         yield f"    requirements: {scalar(proposal.survey.tests.requirements)}"
+
+
+def warnings_file(proposal: Proposal) -> str:
+    """The text of the file of accepted warnings: what the CLI already says of the bundle as it is.
+
+    Args:
+        proposal: What is proposed; its `warnings` are not empty.
+    """
+    lines = [
+        "# Warnings about the bundle that were there when bundleflow was adopted. A new one fails the pull request.",
+        "version: 1",
+        "warnings:",
+    ]
+    for target, text in proposal.warnings:
+        lines += [f"  - target: {scalar(target)}", f"    text: {scalar(text)}", "    reason: The target was deployed there before."]
+    return "\n".join(lines) + "\n"
 
 
 def _stage(stage: ProposedStage, proposal: Proposal, *, offer: bool) -> Iterator[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from bundleflow.adoption.advice import DEVELOP, MAIN, RELEASE, Note, advice
 from bundleflow.adoption.roles import Pick, Roles, assign
@@ -54,6 +54,7 @@ class Proposal:
         run: Keys of the jobs to run after each deployment.
         jobs: Keys of all jobs that every one of the bundles has.
         notes: What a person should know.
+        warnings: The CLI's warnings about the bundles as they are, as pairs of target and text.
     """
 
     survey: Survey
@@ -61,7 +62,8 @@ class Proposal:
     stages: tuple[ProposedStage, ...]
     run: tuple[str, ...] = ()
     jobs: tuple[str, ...] = ()
-    notes: tuple[Note, ...] = field(default=())
+    notes: tuple[Note, ...] = ()
+    warnings: tuple[tuple[str, str], ...] = ()
 
     def stage(self, name: str) -> ProposedStage | None:
         """The stage of this name; None where it is not proposed."""
@@ -92,7 +94,10 @@ def propose(found: Survey, run: Sequence[str] = ()) -> Proposal:
     stages = _stages(roles)
     notes = [Note(folder, why) for folder, why in {**found.left_out, **left_out}.items()]
     notes += advice(found, bundles, roles)
-    return Proposal(found, tuple(each.folder for each in bundles), stages, tuple(run), jobs, tuple(notes))
+    used = {stage.target for stage in stages}
+    targets_of_all = [target for bundle in bundles for target in bundle.targets if target.name in used]
+    warnings = dict.fromkeys((target.name, text) for target in targets_of_all for text in target.warnings)
+    return Proposal(found, tuple(each.folder for each in bundles), stages, tuple(run), jobs, tuple(notes), tuple(warnings))
 
 
 def _bundles(found: Survey) -> tuple[list[Bundle], dict[str, str]]:
@@ -151,9 +156,8 @@ def _stages(roles: Roles) -> tuple[ProposedStage, ...]:
         why = f"Each pull request: a deployment of its own, destroyed afterwards. {_why(roles.own)}"
         found.append(ProposedStage("test", roles.own.target.name, "test", why, per_pull_request=True))
     elif roles.check:
-        why = (
-            f"Each pull request is checked with the identity of this environment; nothing is deployed. It is shown `{_shown(roles.check)}`."
-        )
+        target = _shown(roles.check)
+        why = f"Each pull request is checked against target `{target}` with the identity of this environment; nothing is deployed."
         found.append(ProposedStage("test", roles.check.target.name, "test", why, runs=False))
     if roles.staging:
         why = f"Push to {MAIN}. {_why(roles.staging)}"

@@ -51,6 +51,10 @@ def target_configuration(document: Mapping[str, Any], target: str, variables: Ma
     workspace["root_path"] = re.sub(r"^~(?=/|$)", HOME, str(workspace["root_path"]))
     for name, last in _PATHS.items():
         workspace.setdefault(name, f"${{workspace.root_path}}/{last}")
+    # As the CLI reads the older way of writing a path.
+    workspace |= {
+        name: re.sub(r"^/(?=(?:Users|Shared|Repos)(?:/|$))", "/Workspace/", str(workspace[name])) for name in ("root_path", *_PATHS)
+    }
     names = {f"bundle.{key}": value for key, value in bundle.items()} | {f"workspace.{key}": value for key, value in workspace.items()}
     names |= {f"{word}.{key}": value for key, value in values.items() for word in ("var", "variables")}
     resolved: dict[str, Any] = _resolve({**given, "bundle": bundle, "workspace": workspace}, names)

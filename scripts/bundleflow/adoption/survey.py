@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundleflow.adoption.resolution import merged, target_configuration, unset_variables
-from bundleflow.adoption.traits import by_identity, not_isolated
+from bundleflow.adoption.traits import by_identity, foreseen_warnings, not_isolated
 from bundleflow.records.finding import Finding
 from bundleflow.releases.bundle_yaml import FILE_NAMES, read_bundle
 
@@ -38,6 +38,7 @@ class Target:
         not_isolated: Why two pull requests could not each have a deployment of it; empty: they could.
         unset: Variables without any value in this target.
         has_profile: Whether it names a profile of a laptop's configuration file, which no runner has.
+        warnings: Warnings that the CLI gives for it as it is.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Target:
     not_isolated: tuple[str, ...] = ()
     unset: tuple[str, ...] = ()
     has_profile: bool = False
+    warnings: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,7 @@ def _bundle(folder: str, file: str, documents: list[object], jobs: list[str]) ->
                 not_isolated=not_isolated(document, str(key)),
                 unset=unset_variables(document, str(key)),
                 has_profile=bool((configuration.get("workspace") or {}).get("profile")),
+                warnings=foreseen_warnings(configuration),
             )
         )
     return Bundle(folder, file, name, tuple(targets), tuple(jobs), bool(declared))

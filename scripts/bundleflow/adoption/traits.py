@@ -52,6 +52,20 @@ def not_isolated(document: Mapping[str, Any], target: str) -> tuple[str, ...]:
     return tuple(found)
 
 
+def foreseen_warnings(configuration: Mapping[str, Any]) -> tuple[str, ...]:
+    """Warnings that the CLI gives for a target as it is, and that say nothing new to a team which already deploys it.
+
+    Args:
+        configuration: See `target_configuration`.
+    """
+    root = str((configuration.get("workspace") or {}).get("root_path") or "")
+    permissions = [each for each in configuration.get("permissions") or [] if isinstance(each, Mapping)]
+    open_to_all = any(each.get("group_name") == "users" and each.get("level") == "CAN_MANAGE" for each in permissions)
+    if f"{root}/".startswith("/Workspace/Shared/") and not open_to_all:
+        return (f"the bundle root path {root} is writable by all workspace users",)
+    return ()
+
+
 def _texts(value: object, place: str) -> Iterator[tuple[str, str]]:
     if isinstance(value, Mapping):
         for key, each in value.items():

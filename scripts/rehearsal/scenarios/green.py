@@ -123,6 +123,7 @@ GREEN = Story(
             OpenPull("feature/broken", "main", BROKEN_FEATURE, "Simplify the area of the petal"),
             (WorkflowEnds("run-tests.yml", "failure"), JobEnds("run-tests.yml", "unit", "failure"), OwnDeploymentGone("test")),
             stopped=True,
+            needs_file="run-tests.yml",
             meanwhile=True,
         ),
         Scene(
@@ -131,6 +132,7 @@ GREEN = Story(
             TryToMerge("main"),
             (MergeRefused("main"),),
             stopped=True,
+            needs_file="run-tests.yml",
         ),
     ),
 )

@@ -390,7 +390,8 @@ class Scene:
         gate: How a gate is answered that opens meanwhile.
         stopped: The scene is there to be stopped: failing workflows are right.
         needs_stages: The scene is left out where the flow file has not all of these stages.
-        needs_job: The scene is left out where the bundle has no such job.
+        needs_job: The scene is left out where no stage runs such a job.
+        needs_file: The scene is left out where the project has no such workflow.
         lost: File of a workflow whose runner is lost as soon as a job run that it started is at work; empty: none.
         meanwhile: It begins while the workflows of the scene before are still at work.
         promotion: It is a part of that promotion (jobs, CLI calls and requests are counted).
@@ -405,6 +406,7 @@ class Scene:
     stopped: bool = False
     needs_stages: tuple[str, ...] = ()
     needs_job: str = ""
+    needs_file: str = ""
     lost: str = ""
     meanwhile: bool = False
     promotion_ends: bool = False

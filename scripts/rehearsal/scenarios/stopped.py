@@ -166,7 +166,6 @@ DRIFT_AFTER_APPROVAL = Story(
             MergePull("release", who="release-manager"),
             (GateAsked("prod"), Stopped("cd-prod.yml", "deploy", "plan-changed"), Untouched("prod")),
             gate=Gate("prod", drift="model_training"),
-            needs_job="model_training",
             stopped=True,
         ),
     ),
