@@ -7,7 +7,7 @@ import argparse
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import add_bundle_arguments, bundle_folder, print_json, tell
-from bundleflow.commands.steps import planned
+from bundleflow.commands.steps import planned_with_state
 from bundleflow.records.policy import DEFAULT_PROTECTED, Policy
 from bundleflow.releases.digest import hide_secrets
 from bundleflow.releases.policy import check_policy
@@ -33,9 +33,9 @@ def run(args: argparse.Namespace) -> int:
     """Plan and deploy."""
     runner = Runner.here()
     cli = DatabricksCli(bundle_folder(args), target=args.target)
-    plan = planned(runner, cli)
+    plan, state = planned_with_state(runner, cli)
     title = f"target {args.target or 'default'}"
-    runner.summary(plan_markdown(PlanSection(title, plan), hide=hide_secrets, limit=SUMMARY_LIMIT))
+    runner.summary(plan_markdown(PlanSection.of(title, plan, state), hide=hide_secrets, limit=SUMMARY_LIMIT))
     tell(f"plan of {title}: {plan.summary}")
     if not args.json:
         print(plan_text(plan, title, hide=hide_secrets, colour=False))

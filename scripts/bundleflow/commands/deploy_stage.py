@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from bundleflow import __version__
 from bundleflow.adapters.git import commit_of, tree_of
@@ -14,7 +16,7 @@ from bundleflow.commands.context import JobContext, add_stage_arguments, load_jo
 from bundleflow.commands.deploy_steps import AFTER, BEFORE, Deploying, take
 from bundleflow.commands.go_ahead import GoAhead, by_hand, verify
 from bundleflow.commands.policy_step import apply_policy
-from bundleflow.commands.steps import StageRuns, planned, planning_identity, validated, warn
+from bundleflow.commands.steps import StageRuns, planned_with_state, planning_identity, validated, warn
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.evidence import DeploymentRecord
 from bundleflow.records.plan import CanonicalPlan, Plan
@@ -70,7 +72,7 @@ def run(args: argparse.Namespace) -> int:
         done.go = verify(job, approved, plan_dir)
         _check_force_is_approved(done.go.plan, done.force_lock)
     configuration = validated(job.runner, job.cli(), strict=False)
-    done.plan = planned(job.runner, job.cli(), configuration, accepted=job.accepted)
+    done.plan, state = planned_with_state(job.runner, job.cli(), configuration, accepted=job.accepted)
     apply_policy(job, done.plan, deploying=True)
     identity = planning_identity(configuration)
     tree = tree_of()
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     if done.go:
         done.digest = _compare(done.plan, canonical, approved, done.go.plan.plan, identity)
     job.runner.output("digest", done.digest)
-    _report_plan(job, done)
+    _report_plan(job, done, state)
     _deploy(Deploying(job, job.cli(), configuration, done.runs), done, tree)
     if args.json:
         print_json(
@@ -119,14 +121,14 @@ def _compare(plan: Plan, canonical: CanonicalPlan, approved: str, shown: Canonic
     )
 
 
-def _report_plan(job: JobContext, done: Deployment) -> None:
+def _report_plan(job: JobContext, done: Deployment, state: Mapping[str, Any]) -> None:
     assert done.plan is not None
     notes = [f"Approved by {code(done.go.approval.approver)}."] if done.go else []
     if done.go and done.go.approval.weaker:
         notes.append(f"> [!WARNING]\n> {weaker_gate_note(job.stage.approval.weaker_gate)}")
     if done.force_lock:
         notes.append("> [!CAUTION]\n> **The bundle's lock is taken away** from whoever holds it (`force-lock`).")
-    section = PlanSection(f"target {job.stage.target}", done.plan, done.digest, tuple(notes))
+    section = PlanSection.of(f"target {job.stage.target}", done.plan, state, done.digest, tuple(notes))
     job.runner.summary(plan_markdown(section, hide=hide_secrets, limit=SUMMARY_PLAN_LIMIT))
     tell(f"plan of target {job.stage.target}: {done.plan.summary}; digest {done.digest[:12]}")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import add_bundle_arguments, bundle_folder, print_json
-from bundleflow.commands.steps import planned
+from bundleflow.commands.steps import planned_with_state
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.plan import ABSENT, Plan
 from bundleflow.releases.digest import hide_secrets
@@ -37,23 +38,24 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Plan, or render a saved plan."""
+    state: Mapping[str, Any]
     if args.action == "render":
         if args.file is None:
             raise BundleflowError(
                 "`plan render` needs the file of a plan.", fix="`bundleflow plan render FILE.json`", exit_code=ExitCode.USAGE
             )
-        plan, title = read_plan_file(args.file), str(args.file)
+        plan, state, title = read_plan_file(args.file), {}, str(args.file)
     else:
         runner = Runner.here()
-        plan = planned(runner, DatabricksCli(bundle_folder(args), target=args.target))
+        plan, state = planned_with_state(runner, DatabricksCli(bundle_folder(args), target=args.target))
         title = f"target {args.target or 'default'}"
-        runner.summary(plan_markdown(PlanSection(title, plan), hide=hide_secrets, limit=SUMMARY_LIMIT))
+        runner.summary(plan_markdown(PlanSection.of(title, plan, state), hide=hide_secrets, limit=SUMMARY_LIMIT))
         runner.output("plan-summary", str(plan.summary))
         runner.output("has-changes", "false" if plan.summary.empty else "true")
     if args.json:
         print_json(plan_data(plan))
     elif args.markdown:
-        print(plan_markdown(PlanSection(title, plan), hide=hide_secrets, limit=COMMENT_LIMIT))
+        print(plan_markdown(PlanSection.of(title, plan, state), hide=hide_secrets, limit=COMMENT_LIMIT))
     else:
         print(plan_text(plan, title, hide=hide_secrets, colour=sys.stdout.isatty()))
     return 0

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import sys
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bundleflow.adapters.cli_messages import Diagnostic, explain_failure
@@ -56,6 +57,23 @@ def planned(runner: Runner, cli: DatabricksCli, configuration: Mapping[str, Any]
     with runner.group(f"databricks bundle plan -t {cli.target}"), runner.no_commands():
         result = cli.plan()
     return checked_plan(result, cli.target or "default", configuration, accepted=accepted)
+
+
+def planned_with_state(
+    runner: Runner, cli: DatabricksCli, configuration: Mapping[str, Any] | None = None, *, accepted: Accepted = NOTHING
+) -> tuple[Plan, Mapping[str, Any]]:
+    """Plan a target and read at the same time what is deployed there.
+
+    Returns:
+        The plan, and `bundle summary -o json`.
+
+    Raises:
+        BundleflowError: `validation-failed` or what the CLI's message stands for.
+    """
+    with ThreadPoolExecutor(1) as pool:
+        state = pool.submit(replace(cli, echo=False).summary)
+        plan = planned(runner, cli, configuration, accepted=accepted)
+        return plan, state.result()
 
 
 def checked_plan(result: CliResult, target: str, configuration: Mapping[str, Any] | None = None, *, accepted: Accepted = NOTHING) -> Plan:

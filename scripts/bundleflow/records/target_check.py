@@ -43,22 +43,3 @@ class TargetCheck:
     def clean(self) -> bool:
         """Whether nothing is wrong and nothing would change."""
         return self.plan is not None and self.plan.summary.empty and not self.errors and not self.verdict.findings
-
-    def _resources(self, name: str) -> dict[str, str]:
-        resources = self.configuration.get("resources") or {}
-        return {
-            f"{kind}.{key}": str(each[name])
-            for kind, group in resources.items()
-            for key, each in (group or {}).items()
-            if isinstance(each, Mapping) and each.get(name)
-        }
-
-    @property
-    def links(self) -> dict[str, str]:
-        """Pages of the deployed resources, by their short key."""
-        return self._resources("url")
-
-    @property
-    def deployed(self) -> frozenset[str]:
-        """Short keys of what is in the deployment's state."""
-        return frozenset(self._resources("id")) - {key for key, status in self._resources("modified_status").items() if status == "created"}

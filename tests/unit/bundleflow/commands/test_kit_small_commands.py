@@ -51,10 +51,11 @@ def test_validation_gives_the_configuration(project: Project, capsys: pytest.Cap
 def test_a_deployment_by_hand_keeps_to_the_policy(project: Project) -> None:
     job(project)
     assert project.call("deploy", "--target", "dev", "--json") == 0
-    assert project.cli.commands == ["plan", "deploy"]
+    assert sorted(project.cli.commands[:2]) == ["plan", "summary"]
+    assert project.cli.commands[2:] == ["deploy"]
     project.cli.plan({"resources.schemas.main": {"action": "delete"}})
     assert project.call("deploy", "--target", "dev") == 1
-    assert project.cli.commands == ["plan", "deploy", "plan"]
+    assert project.cli.commands.count("deploy") == 1
     assert project.call("deploy", "--target", "dev", "--allow-destroy", "schemas") == 0
 
 
