@@ -18,7 +18,7 @@ LIMIT_S = 800
 
 STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "failing-test": [("run-tests / unit", "tests-failed"), ("GitHub", "405")],
-    "fork": [],
+    "fork": [("GitHub", "403")],
     "no-evidence": [("cd-prod / plan", "no-evidence")],
     "wrong-identity": [("cd-staging / deploy", "auth-failed")],
     "not-approved": [("cd-prod / deploy", "release-manager rejected")],

@@ -134,7 +134,8 @@ class Acts:
             github.merge_pull(self._repository, number, action.who)
         except GitHubError as error:
             self._memory.refusal = str(error)
-            github.close_pull(self._repository, number, DEVELOPER)
+            if not action.stays_open:
+                github.close_pull(self._repository, number, DEVELOPER)
         return [f"pull request #{number} was not merged"] if self._memory.refusal else []
 
     def _close_pull(self, action: model.ClosePull) -> list[str]:

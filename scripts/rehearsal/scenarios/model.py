@@ -66,10 +66,11 @@ class MergePull:
 
 @dataclass(frozen=True)
 class TryToMerge:
-    """Somebody tries to merge the open pull request into `base`, which GitHub must refuse; it is closed then."""
+    """Somebody tries to merge the open pull request into `base`, which GitHub must refuse; it is closed then, unless it `stays_open`."""
 
     base: str
     who: str = "reviewer"
+    stays_open: bool = False
 
 
 @dataclass(frozen=True)
@@ -390,6 +391,7 @@ class Scene:
         gate: How a gate is answered that opens meanwhile.
         stopped: The scene is there to be stopped: failing workflows are right.
         needs_stages: The scene is left out where the flow file has not all of these stages.
+        without_stage: The scene is left out where the flow file has this stage.
         needs_job: The scene is left out where no stage runs such a job.
         needs_file: The scene is left out where the project has no such workflow.
         lost: File of a workflow whose runner is lost as soon as a job run that it started is at work; empty: none.
@@ -405,6 +407,7 @@ class Scene:
     gate: Gate | None = None
     stopped: bool = False
     needs_stages: tuple[str, ...] = ()
+    without_stage: str = ""
     needs_job: str = ""
     needs_file: str = ""
     lost: str = ""

@@ -95,9 +95,33 @@ FORK = Story(
     scenes=(
         Scene(
             "A pull request from a fork",
-            "lint and unit tests decide; nothing logs in, nothing is written",
+            "lint, unit tests and the bundle's files decide; what needs a login is left out, and said to be; nothing is written",
             OpenForkPull("feature/from-outside", "main", NEW_FEATURE, "Add the area of the sepal as a feature"),
-            (JobEnds("lint.yml", "lint", "success"), JobEnds("run-tests.yml", "unit", "success"), ReadOnly(), NoComment()),
+            (
+                WorkflowEnds("lint.yml"),
+                WorkflowEnds("run-tests.yml"),
+                WorkflowEnds("bundle-ci.yml"),
+                Says("bundle-ci.yml", "bundle-ci", "left out"),
+                Says("bundle-ci.yml", "bundle-ci", "needs a maintainer"),
+                Says("run-tests.yml", "integration", "left out"),
+                Says("run-tests.yml", "integration", "needs a maintainer"),
+                ReadOnly(),
+                NoComment(),
+            ),
+        ),
+        Scene(
+            "Its author tries to merge it",
+            "refused by GitHub: green checks give nobody a right",
+            TryToMerge("main", who="contributor", stays_open=True),
+            (MergeRefused("main"),),
+            stopped=True,
+        ),
+        Scene(
+            "A maintainer merges it",
+            "planned and deployed to staging, as any other change",
+            MergePull("main"),
+            _STAGING_GREEN,
+            needs_stages=("staging",),
         ),
     ),
 )
