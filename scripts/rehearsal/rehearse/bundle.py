@@ -12,6 +12,8 @@ from rehearsal.rehearse.hosts import bundle_files
 
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 _DEPTH = 10
+IMPLICIT_TARGET = "default"
+"""The one target of a bundle that declares none."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +26,7 @@ class BundleFacts:
         catalogs: Target → catalogs that it uses and does not make; they must exist beforehand, as in reality.
         jobs: Keys of its jobs.
         models: Keys of its registered models.
+        identities: Whom `run_as` names, as pairs of `user_name` or `service_principal_name` and the name; they must exist beforehand too.
     """
 
     name: str
@@ -31,6 +34,7 @@ class BundleFacts:
     catalogs: dict[str, tuple[str, ...]]
     jobs: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
+    identities: tuple[tuple[str, str], ...] = ()
 
 
 def read(root: Path) -> BundleFacts:
@@ -43,14 +47,17 @@ def read(root: Path) -> BundleFacts:
     for file in bundle_files(root):
         _merge(merged, yamltext.load_file(file))
     name = str((merged.get("bundle") or {}).get("name", ""))
-    targets = merged.get("targets") or {}
+    targets = merged.get("targets") or {IMPLICIT_TARGET: {}}
     catalogs = {}
+    identities: set[tuple[str, str]] = set()
     for target, own in targets.items():
         document = _merge({key: value for key, value in merged.items() if key != "targets"}, own or {})
-        catalogs[str(target)] = tuple(sorted(_catalogs(document, {"bundle.name": name, "bundle.target": str(target)})))
+        values = _variables(document, {"bundle.name": name, "bundle.target": str(target)})
+        catalogs[str(target)] = tuple(sorted(_catalogs(document, values)))
+        identities |= {(kind, _resolve(who, values)) for kind in ("user_name", "service_principal_name") for who in _run_as(document, kind)}
     resources = merged.get("resources") or {}
     jobs, models = (tuple(str(key) for key in resources.get(kind) or {}) for kind in ("jobs", "registered_models"))
-    return BundleFacts(name, tuple(catalogs), catalogs, jobs, models)
+    return BundleFacts(name, tuple(catalogs), catalogs, jobs, models, tuple(sorted(each for each in identities if "${" not in each[1])))
 
 
 def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -60,13 +67,29 @@ def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
     return into
 
 
-def _catalogs(document: dict[str, Any], known: dict[str, str]) -> set[str]:
+def _variables(document: dict[str, Any], known: dict[str, str]) -> dict[str, str]:
+    """Give what references of one target stand for, as far as the files say it."""
     values = dict(known)
     for name, rule in (document.get("variables") or {}).items():
         # A target writes `catalog: prod`, or, as the declaration does, `catalog: {default: prod}`.
         value = rule.get("default") if isinstance(rule, dict) else rule
         if isinstance(value, str | int):
             values[f"var.{name}"] = str(value)
+    return values
+
+
+def _run_as(value: Any, kind: str) -> list[str]:
+    """List the names that `run_as` gives, here or below."""
+    if isinstance(value, list):
+        return [found for item in value for found in _run_as(item, kind)]
+    if not isinstance(value, dict):
+        return []
+    own = value.get("run_as")
+    here = [own[kind]] if isinstance(own, dict) and isinstance(own.get(kind), str) else []
+    return here + [found for item in value.values() for found in _run_as(item, kind)]
+
+
+def _catalogs(document: dict[str, Any], values: dict[str, str]) -> set[str]:
     found = {values[name] for name in values if re.fullmatch(r"var\.(?:\w+_)?catalog(?:_name)?", name)}
     found |= set(_values_of(document.get("resources"), "catalog_name"))
     own = {str(item.get("name")) for item in ((document.get("resources") or {}).get("catalogs") or {}).values() if isinstance(item, dict)}

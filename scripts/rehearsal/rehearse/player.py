@@ -79,7 +79,7 @@ class Player:
 
     def _fits(self, scene: model.Scene) -> bool:
         project = self._stage.project
-        has_stages = set(scene.needs_stages) <= set(project.flow.stages)
+        has_stages = set(scene.needs_stages) <= set(project.flow.stages) and scene.without_stage not in project.flow.stages
         has_job = not scene.needs_job or any(scene.needs_job in stage.run for stage in project.flow.stages.values())
         return has_stages and has_job and (not scene.needs_file or project.has_workflow(scene.needs_file))
 

@@ -209,6 +209,8 @@ class Stage:
                     "subject": f"repo:{self.project.repository}:environment:{environment}",
                 }
             )
+        for kind, name in self.project.bundle.identities:
+            people.append({"user_name": name} if kind == "user_name" else {"application_id": name, "display_name": name})
         return {"identities": people, "federation": federation, "catalogs": list(self.project.catalogs)}
 
     def _prepare_kit(self) -> None:
@@ -264,7 +266,8 @@ class Stage:
     def _configure_environments(self) -> None:
         name = self.project.repository
         for environment in self.project.environments():
-            gated = [stage for stage in self.project.flow.stages.values() if stage.environment == environment and stage.requires]
+            named = [stage for stage in self.project.flow.stages.values() if stage.environment == environment]
+            gated = [stage for stage in named if stage.requires or stage.plan_environment]
             self.github.set_environment(
                 name,
                 environment,

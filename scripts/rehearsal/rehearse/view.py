@@ -22,6 +22,9 @@ class DeployedJob:
     name: str
     root: str
 
+_OWN = re.compile(r"-(?:pr\d+|run)-\d+")
+"""The suffix that a pull request's own deployment has in every name and path."""
+
 
 @dataclass(frozen=True)
 class ModelVersion:
@@ -72,27 +75,34 @@ class WorkspaceView:
         """List the jobs of a target's deployment.
 
         Args:
-            target: The target's name, which is the last part of its root path.
-            suffixed: Those of its deployments per pull request (root path `TARGET-...`) instead.
+            target: The target's name, as the deployment's own metadata has it.
+            suffixed: Those of its deployments per pull request (the suffix stands in their paths) instead.
         """
-        pattern = re.compile(rf"^(?P<root>.*/{re.escape(target)}{'-[^/]+' if suffixed else ''})/state/metadata\.json$")
         found = []
+        known: dict[str, dict[str, Any]] = {}
         for job in self._all("/api/2.2/jobs/list", "jobs", limit=100):
             settings = job.get("settings", {})
-            match = pattern.match(str((settings.get("deployment") or {}).get("metadata_file_path", "")))
-            if match:
-                keys = self._keys(match[0])
-                found.append(DeployedJob(keys.get(str(job["job_id"]), ""), int(job["job_id"]), str(settings.get("name")), match["root"]))
+            path = str((settings.get("deployment") or {}).get("metadata_file_path", ""))
+            if not path or bool(_OWN.search(path)) != suffixed:
+                continue
+            if path not in known:
+                known[path] = self._metadata(path)
+            if (known[path].get("bundle") or {}).get("target") != target:
+                continue
+            jobs = (known[path].get("resources") or {}).get("jobs") or {}
+            keys = {str(each.get("id")): key for key, each in jobs.items()}
+            root = path.removesuffix("/metadata.json").removesuffix("/state")
+            found.append(DeployedJob(keys.get(str(job["job_id"]), ""), int(job["job_id"]), str(settings.get("name")), root))
         return found
 
-    def _keys(self, metadata_path: str) -> dict[str, str]:
-        """Give job id → key, from the metadata that a deployment leaves in the workspace."""
+    def _metadata(self, metadata_path: str) -> dict[str, Any]:
+        """Give what a deployment says of itself in the workspace; empty where it is gone."""
         answer = self._client.get("/api/2.0/workspace/export", params={"path": metadata_path, "direct_download": "true", "format": "AUTO"})
         if answer.status_code == 404:
             return {}
         answer.raise_for_status()
-        jobs = json.loads(answer.content).get("config", {}).get("resources", {}).get("jobs", {})
-        return {str(job.get("id")): key for key, job in jobs.items()}
+        found: dict[str, Any] = json.loads(answer.content).get("config") or {}
+        return found
 
     def runs(self) -> list[dict[str, Any]]:
         """List all job runs with their tasks, newest first."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rehearsal.scenarios.changes import BROKEN_FEATURE, LARGER_FOREST, NEW_FEATURE
+from rehearsal.scenarios.changes import BROKEN_FEATURE, LARGER_FOREST, NEW_FEATURE, PLAIN
 from rehearsal.scenarios.model import (
     Champion,
     Deployed,
@@ -87,6 +87,15 @@ GREEN = Story(
             needs_stages=("staging", "prod"),
             promotion=True,
             promotion_ends=True,
+        ),
+        Scene(
+            "Push to release, approved",
+            "in production as approved; no stage comes before it",
+            Push("release", "main", PLAIN, who="release-manager"),
+            (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True)),
+            gate=Gate("prod"),
+            needs_stages=("prod",),
+            without_stage="staging",
         ),
         Scene(
             "Ask production's model",
