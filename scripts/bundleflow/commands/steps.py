@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -107,9 +108,16 @@ def annotate(runner: Runner, cli: DatabricksCli, diagnostics: Sequence[Diagnosti
 
 @dataclass
 class StageRuns:
-    """The runs of a stage's jobs, in order."""
+    """The runs of a stage's jobs, in order.
+
+    Args:
+        runs: The runs.
+        begun: Moment (of `time.monotonic`) from which BUNDLEFLOW_DETACH_AFTER counts for all of them together: they share one step, which
+            has one time limit.
+    """
 
     runs: list[RunRecord] = field(default_factory=list)
+    begun: float = field(default_factory=time.monotonic)
 
     def urls(self) -> tuple[tuple[str, str], ...]:
         """Pages of the runs, by job key."""
@@ -137,7 +145,7 @@ def run_jobs(job: JobContext, summary: Mapping[str, Any], done: StageRuns, *, ke
         )
         request = RunRequest(number, token if job.env.get("GITHUB_RUN_ID") else fresh_token(), key)
         with job.runner.group(f"run {key}"):
-            run = follow_request(job.runner, workspace, request, options)
+            run = follow_request(job.runner, workspace, request, options.after(time.monotonic() - done.begun))
         done.runs.append(run)
         job.runner.summary(run_markdown(run, limit=RUN_REPORT_LIMIT))
         check_result(run, options)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from bundleflow.records.errors import BundleflowError, ExitCode
 
@@ -41,6 +41,10 @@ class FollowOptions:
     time_limit_s: float = TIME_LIMIT_SECONDS
     accept: frozenset[str] = frozenset()
     trouble_s: float = TROUBLE_SECONDS
+
+    def after(self, spent_s: float) -> FollowOptions:
+        """Give the options for a run that begins `spent_s` seconds into the time limit; it is looked at once at least."""
+        return replace(self, time_limit_s=max(self.poll_s, self.time_limit_s - spent_s))
 
     @classmethod
     def from_env(cls, env: Mapping[str, str] = os.environ, *, accept: Iterable[str] = (), detach_after: str = "") -> FollowOptions:
