@@ -57,7 +57,9 @@ class JobContext:
     @cached_property
     def kit_variables(self) -> Mapping[str, str]:
         """Values of the bundle's variables that the kit gives, in every call of the CLI alike: so they are part of what is approved."""
-        return {}
+        from bundleflow.releases.models_wheel import wheel_variables
+
+        return wheel_variables()
 
     @cached_property
     def accepted(self) -> Accepted:

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import argparse
+import os
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import add_bundle_arguments, bundle_folder, print_json, tell
+from bundleflow.commands.models_wheel_step import upload_models_wheel
 from bundleflow.commands.steps import planned_with_state
 from bundleflow.records.policy import DEFAULT_PROTECTED, Policy
 from bundleflow.releases.digest import hide_secrets
+from bundleflow.releases.models_wheel import wheel_variables
 from bundleflow.releases.policy import check_policy
 from bundleflow.report.markdown_plan import PlanSection, plan_markdown
 from bundleflow.report.terminal import plan_text
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Plan and deploy."""
     runner = Runner.here()
-    cli = DatabricksCli(bundle_folder(args), target=args.target)
+    cli = DatabricksCli(bundle_folder(args), target=args.target, variables=wheel_variables())
     plan, state = planned_with_state(runner, cli)
     title = f"target {args.target or 'default'}"
     runner.summary(plan_markdown(PlanSection.of(title, plan, state), hide=hide_secrets, limit=SUMMARY_LIMIT))
@@ -40,6 +43,7 @@ def run(args: argparse.Namespace) -> int:
     if not args.json:
         print(plan_text(plan, title, hide=hide_secrets, colour=False))
     check_policy(plan, Policy(protect=tuple(each for each in DEFAULT_PROTECTED if each not in args.allow_destroy)))
+    upload_models_wheel(state, os.environ)
     with runner.group(f"databricks bundle deploy -t {args.target or 'default'}"), runner.no_commands():
         cli.deploy(force_lock=args.force_lock)
     runner.output("plan-summary", str(plan.summary))

@@ -9,6 +9,7 @@ from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.commands.context import JobContext
+from bundleflow.commands.models_wheel_step import upload_models_wheel
 from bundleflow.commands.smoke_step import smoke
 from bundleflow.commands.steps import StageRuns, run_jobs
 
@@ -39,6 +40,11 @@ Step = Callable[[Deploying], None]
 """One step: returns when it is done or there is nothing for it to do; raises BundleflowError, which ends the deployment as failed."""
 
 
+def put_models_wheel(deploying: Deploying) -> None:
+    """Put the small wheel beside the bundle, when its jobs look for it there."""
+    upload_models_wheel(deploying.configuration, deploying.job.env)
+
+
 def run_stage_jobs(deploying: Deploying) -> None:
     """Run the jobs of the stage, in order."""
     if deploying.job.stage.run:
@@ -50,7 +56,7 @@ def make_smoke_checks(deploying: Deploying) -> None:
     smoke(deploying.job, lambda: deploying.deployed, deploying.runs)
 
 
-BEFORE: tuple[Step, ...] = ()
+BEFORE: tuple[Step, ...] = (put_models_wheel,)
 """Steps before `bundle deploy`: approved, planned and recorded as begun. The same for a pull request's own deployment."""
 
 AFTER: tuple[Step, ...] = (run_stage_jobs, make_smoke_checks)

@@ -15,6 +15,7 @@ from bundleflow.commands.steps import planned_with_state
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.plan import ABSENT, Plan
 from bundleflow.releases.digest import hide_secrets
+from bundleflow.releases.models_wheel import wheel_variables
 from bundleflow.releases.read_plan import read_plan_file
 from bundleflow.report.markdown import COMMENT_LIMIT
 from bundleflow.report.markdown_plan import PlanSection, plan_markdown
@@ -47,7 +48,7 @@ def run(args: argparse.Namespace) -> int:
         plan, state, title = read_plan_file(args.file), {}, str(args.file)
     else:
         runner = Runner.here()
-        plan, state = planned_with_state(runner, DatabricksCli(bundle_folder(args), target=args.target))
+        plan, state = planned_with_state(runner, DatabricksCli(bundle_folder(args), target=args.target, variables=wheel_variables()))
         title = f"target {args.target or 'default'}"
         runner.summary(plan_markdown(PlanSection.of(title, plan, state), hide=hide_secrets, limit=SUMMARY_LIMIT))
         runner.output("plan-summary", str(plan.summary))

@@ -10,6 +10,7 @@ from bundleflow.commands.context import add_bundle_arguments, bundle_folder, pri
 from bundleflow.commands.steps import validated
 from bundleflow.releases.checks import unresolved_references
 from bundleflow.releases.digest import hide_secrets
+from bundleflow.releases.models_wheel import wheel_variables
 
 EXAMPLES = """example:
   bundleflow validate --target dev --strict"""
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Validate."""
-    cli = DatabricksCli(bundle_folder(args), target=args.target)
+    cli = DatabricksCli(bundle_folder(args), target=args.target, variables=wheel_variables())
     configuration = validated(Runner.here(), cli, strict=args.strict)
     open_references = list(unresolved_references({name: configuration.get(name) for name in ("workspace", "resources")}))
     for line in open_references:

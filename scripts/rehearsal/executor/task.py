@@ -17,6 +17,7 @@ from typing import Any
 from rehearsal.executor import virtual_paths
 from rehearsal.executor.environment import TaskEnvironment
 from rehearsal.executor.errors import NotebookExit, TaskEnded, TaskRefused
+from rehearsal.executor.own_packages import hide_own_package
 from rehearsal.executor.paths import PathMap
 from rehearsal.executor.protocol import TaskResult, TaskSpec
 from rehearsal.executor.requirements import RequirementError
@@ -41,6 +42,7 @@ def run_task(payload: dict[str, Any], report: Report) -> int:
     signal.signal(signal.SIGTERM, _end)
     try:
         virtual_paths.install(paths)
+        hide_own_package()
         main = types.ModuleType("__main__")
         main.__file__ = spec.path or "task"
         sys.modules["__main__"] = main
