@@ -44,6 +44,12 @@ def changed_files(base: str, head: str, folder: Path | str = ".") -> tuple[str, 
     return tuple(sorted(path for path in text.split("\0") if path))
 
 
+def files_of(commit: str, folder: Path | str = ".") -> tuple[str, ...]:
+    """Paths of all files of a commit, relative to the repository's root."""
+    text = _git(folder, "ls-tree", "-r", "-z", "--name-only", "--full-tree", commit_of(commit, folder))
+    return tuple(path for path in text.split("\0") if path)
+
+
 @contextmanager
 def worktree(commit: str, folder: Path | str = ".") -> Iterator[Path]:
     """A second checkout of a commit, at the place that corresponds to `folder`; gone at the end.

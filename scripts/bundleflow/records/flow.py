@@ -94,6 +94,7 @@ class Flow:
         path: The file it was read from.
         stages: Stages by name, in the order of the file.
         bundles: Bundle folders or globs, relative to the repository's root.
+        shared: Folder or file outside the bundles → globs of the bundles that it concerns.
         policy: What a plan may not do.
         models: Models by their key.
         unit_tests: Where the unit tests are.
@@ -103,6 +104,7 @@ class Flow:
     path: Path
     stages: Mapping[str, Stage]
     bundles: tuple[str, ...] = (".",)
+    shared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     policy: Policy = Policy()  # noqa: RUF009 (frozen, shared on purpose)
     models: Mapping[str, Model] = field(default_factory=dict)
     unit_tests: UnitTests = UnitTests()
@@ -323,6 +325,7 @@ def _flow(path: Path, data: Mapping[str, Any]) -> Flow:
             for name, stage in data["stages"].items()
         },
         bundles=tuple(data.get("bundles", (".",))),
+        shared={folder: tuple(patterns) for folder, patterns in data.get("shared", {}).items()},
         policy=_policy(data.get("policy", {})),
         models={
             name: Model(name, model["gate"], model.get("endpoint"), model.get("promoter", "github"), model.get("deployment-job"))

@@ -9,9 +9,6 @@ import pytest
 from github_world import REPOSITORY
 from project import Project
 
-from bundleflow.commands.detect import changed_bundles, find_bundles
-from bundleflow.records.errors import BundleflowError
-
 PLANS = Path(__file__).parents[2] / "data" / "plans"
 
 
@@ -102,33 +99,6 @@ def test_the_release_is_proposed_from_the_branch_of_the_run(project: Project) ->
     assert project.outputs["failure-reason"] == "flow-mismatch"
     project.monkeypatch.setenv("GITHUB_REF", "refs/tags/v1")
     assert project.call("propose-release") == 2
-
-
-@pytest.mark.parametrize(
-    ("files", "changed"),
-    [
-        ([], []),
-        (["bundles/a/x.py"], ["bundles/a"]),
-        (["bundles/a/x.py", "bundles/b/y.py"], ["bundles/a", "bundles/b"]),
-        (["bundles/a/inner/x.py"], ["bundles/a/inner"]),
-        (["bundles/ab/x.py"], ["bundles/a", "bundles/a/inner", "bundles/b"]),
-        (["shared/lib.py"], ["bundles/a", "bundles/a/inner", "bundles/b"]),
-        ([".github/workflows/x.yml"], ["bundles/a", "bundles/a/inner", "bundles/b"]),
-        (["bundleflow.yml"], ["bundles/a", "bundles/a/inner", "bundles/b"]),
-    ],
-)
-def test_a_change_is_mapped_to_its_bundle(files: list[str], changed: list[str]) -> None:
-    assert changed_bundles(["bundles/a", "bundles/a/inner", "bundles/b"], files) == changed
-
-
-def test_bundles_are_found_by_the_flow_files_patterns(tmp_path: Path) -> None:
-    for name in ("a", "b", "c"):
-        (tmp_path / "bundles" / name).mkdir(parents=True)
-    for name in ("a", "b"):
-        (tmp_path / "bundles" / name / "databricks.yml").touch()
-    assert find_bundles(tmp_path, ["bundles/*"]) == ["bundles/a", "bundles/b"]
-    with pytest.raises(BundleflowError, match="`other/\\*`"):
-        find_bundles(tmp_path, ["bundles/*", "other/*"])
 
 
 def test_the_bundles_of_a_change_are_listed(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
