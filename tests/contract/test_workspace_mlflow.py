@@ -116,7 +116,7 @@ def test_errors_are_mlflows_own(client: Any) -> None:
     with pytest.raises(MlflowException) as taken:
         client.create_registered_model(MODEL)
     assert taken.value.error_code == "RESOURCE_ALREADY_EXISTS"
-    with pytest.raises(MlflowException, match="deployment jobs"):
+    with pytest.raises(MlflowException, match="Job 12 does not exist"):
         client.create_registered_model("main.ml.other", deployment_job_id="12")
     with pytest.raises(MlflowException):
         client.get_run("0" * 32)

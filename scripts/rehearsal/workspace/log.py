@@ -17,7 +17,7 @@ SECRET_FIELDS = {
     "access_token", "bytes_value", "client_secret", "id_token", "password", "refresh_token", "secret", "string_value", "subject_token",
     "token", "token_value", "value_base64",
 }  # fmt: skip
-SECRET_PATHS = ("/oidc/", "/api/2.0/secrets/get")
+SECRET_PATHS = ("/oidc/", "/api/2.0/secrets/get", "/api/2.0/mlflow/artifacts/credentials-for-")
 """Requests and answers below these paths are credentials as a whole."""
 LOCAL_PATHS = "/_local/"
 

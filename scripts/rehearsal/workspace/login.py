@@ -18,7 +18,8 @@ OPEN_PATHS = ("/.well-known/", "/oidc/", "/_local/")
 LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 READING_POSTS = re.compile(
-    r"/telemetry-ext|/serving-endpoints/[^/]+/invocations"
+    r"/telemetry-ext|/serving-endpoints/[^/]+(/served-models/[^/]+)?/invocations"
+    r"|/api/2.0/mlflow/artifacts/credentials-for-read"
     r"|/api/\d\.\d/mlflow/(.+/)?(search|get|list|query)[a-z-]*"
 )
 """POST requests that only read."""

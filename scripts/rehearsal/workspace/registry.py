@@ -6,7 +6,7 @@ import re
 import shutil
 from pathlib import Path
 
-from rehearsal.workspace.errors import ApiError, does_not_exist, invalid
+from rehearsal.workspace.errors import does_not_exist, invalid
 from rehearsal.workspace.http import Json
 from rehearsal.workspace.identities import Identity
 from rehearsal.workspace.securables import MODELS, VERSIONS, Securables
@@ -89,6 +89,24 @@ class Registry:
         version = self.version(full_name, number) | changes | stamps
         return self.documents.put(VERSIONS, _key(self.model(full_name), number), version)
 
+    def finish_version(self, full_name: str, number: int, editor: Identity) -> Json:
+        """A version whose files are all there; it starts the deployment job that its model is connected to."""
+        known = self.version(full_name, number)["status"] == "READY"
+        version = self.change_version(full_name, number, {"status": "READY"}, editor)
+        if self.services.deployment_jobs is not None and not known:
+            self.services.deployment_jobs.started_by(self.model(full_name), number)
+        return version
+
+    def connect(self, full_name: str, job_id: str) -> None:
+        """Let each new version of a model start a job; an empty id ends that.
+
+        Raises:
+            ApiError: There is no such job.
+        """
+        if self.services.deployment_jobs is not None:
+            self.services.deployment_jobs.check(job_id)
+        self.save(self.model(full_name) | {"deployment_job_id": job_id})
+
     def delete_version(self, full_name: str, number: int) -> None:
         """Remove a version with its files; aliases that point to it go with it, silently, as in reality."""
         self.version(full_name, number)
@@ -143,12 +161,6 @@ def parse_version(text: object) -> int:
     if not str(text).isdigit() or int(str(text)) < 1:
         raise invalid(f"version must be a positive number, not {text!r}")
     return int(str(text))
-
-
-def refuse_deployment_job(job_id: object) -> None:
-    """Refuse by name what would start a job at each new version in reality."""
-    if job_id:
-        raise ApiError("FEATURE_DISABLED", "The local workspace does not imitate deployment jobs of registered models (deployment_job_id).")
 
 
 def _key(model: Json, number: int) -> str:

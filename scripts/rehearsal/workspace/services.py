@@ -6,6 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from starlette.requests import Request
 
@@ -16,6 +17,9 @@ from rehearsal.workspace.errors import ApiError
 from rehearsal.workspace.files import WorkspaceFiles, WorkspaceObject
 from rehearsal.workspace.identities import Identities, Identity
 from rehearsal.workspace.ids import IdMaker
+
+if TYPE_CHECKING:
+    from rehearsal.workspace.deployment_jobs import DeploymentJobs
 
 CATALOGS = "catalogs"
 """The kind of Unity Catalog's catalogs among the documents."""
@@ -42,6 +46,7 @@ class Services:
         warm: Start slow helpers (executor, Spark, MLflow) at once.
         catalogs_open: Without an identities file: catalogs and schemas that were never made here are presumed to exist.
         on_object_gone: Called with every object that left the workspace's tree by a delete.
+        deployment_jobs: What new versions of connected models start; set by the Jobs API.
         on_start: Run in order once the server listens.
         on_stop: Run in reverse order before the server ends.
     """
@@ -60,6 +65,7 @@ class Services:
     warm: bool = False
     catalogs_open: bool = True
     on_object_gone: list[Callable[[WorkspaceObject], None]] = field(default_factory=list)
+    deployment_jobs: DeploymentJobs | None = None
     on_start: list[Hook] = field(default_factory=list)
     on_stop: list[Hook] = field(default_factory=list)
 

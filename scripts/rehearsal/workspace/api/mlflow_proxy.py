@@ -10,6 +10,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from rehearsal.workspace.api import experiments as experiments_api
+from rehearsal.workspace.api import run_artifacts
 from rehearsal.workspace.errors import ApiError, not_imitated
 from rehearsal.workspace.services import Services
 from rehearsal.workspace.tracking import Experiments
@@ -24,11 +25,12 @@ PASSED_HEADERS = ("content-type", "accept")
 
 
 def routes(services: Services) -> list[Route]:
-    """Experiments, then everything else of MLflow."""
+    """Experiments, files of runs, then everything else of MLflow."""
     known = Experiments(services)
     passing = Passing(services, known)
     services.on_stop.append(passing.close)
-    return [*experiments_api.routes(services, known), *(Route(f"{path}/{{rest:path}}", passing.answer, methods=METHODS) for path in PATHS)]
+    own = [*experiments_api.routes(services, known), *run_artifacts.routes(services, known)]
+    return [*own, *(Route(f"{path}/{{rest:path}}", passing.answer, methods=METHODS) for path in PATHS)]
 
 
 class Passing:

@@ -12,7 +12,7 @@ from rehearsal.workspace.registry import Registry, parse_version
 from rehearsal.workspace.securables import MODELS, without
 from rehearsal.workspace.services import Services, caller
 
-HIDDEN = ("aliases", "tags", "last_version")
+HIDDEN = ("aliases", "tags", "last_version", "deployment_job_id")
 
 
 def routes(services: Services) -> list[Route]:

@@ -11,7 +11,7 @@ from starlette.routing import Route
 
 from rehearsal.workspace.errors import ApiError, answer, invalid, not_imitated
 from rehearsal.workspace.http import Json, body, ok, page, required
-from rehearsal.workspace.registry import Registry, parse_version, refuse_deployment_job
+from rehearsal.workspace.registry import Registry, parse_version
 from rehearsal.workspace.securables import MODELS
 from rehearsal.workspace.services import Services, caller
 
@@ -52,30 +52,34 @@ def _endpoint(handler: Handler) -> Callable[[Request], Awaitable[Response]]:
 
 def _model_handlers(registry: Registry) -> dict[tuple[str, str], Handler]:
     async def create(request: Request, values: Json) -> Json:
-        refuse_deployment_job(values.get("deployment_job_id"))
         names = str(required(values, "name")).split(".")
         if len(names) != 3:
             raise invalid(f"Registered model name `{values['name']}` must have three parts: catalog.schema.model")
         fields = {"comment": values["description"]} if values.get("description") else {}
-        return {"registered_model": _model(registry.create(names, fields | {"tags": _tags(values)}, caller(request)))}
+        if values.get("deployment_job_id") and registry.services.deployment_jobs is not None:
+            registry.services.deployment_jobs.check(str(values["deployment_job_id"]))
+            fields["deployment_job_id"] = str(values["deployment_job_id"])
+        return {"registered_model": _model(registry, registry.create(names, fields | {"tags": _tags(values)}, caller(request)))}
 
     async def update(request: Request, values: Json) -> Json:
-        refuse_deployment_job(values.get("deployment_job_id"))
+        name = str(required(values, "name"))
         changes = {"comment": values["description"]} if "description" in values else {}
+        if "deployment_job_id" in values:
+            registry.connect(name, str(values["deployment_job_id"] or ""))
         if values.get("new_name"):
             changes["new_name"] = str(values["new_name"]).rsplit(".", 1)[-1]
-        return {"registered_model": _model(registry.securables.update(MODELS, str(required(values, "name")), changes, caller(request)))}
+        return {"registered_model": _model(registry, registry.securables.update(MODELS, name, changes, caller(request)))}
 
     async def delete(_: Request, values: Json) -> Json:
         registry.securables.delete(MODELS, str(required(values, "name")))
         return {}
 
     async def get(_: Request, values: Json) -> Json:
-        return {"registered_model": _model(registry.model(str(required(values, "name"))))}
+        return {"registered_model": _model(registry, registry.model(str(required(values, "name"))))}
 
     async def search(request: Request, _: Json) -> Json:
         items, token = page(request, registry.models(), default=100, largest=1000)
-        return {"registered_models": [_model(item) for item in items]} | ({"next_page_token": token} if token else {})
+        return {"registered_models": [_model(registry, item) for item in items]} | ({"next_page_token": token} if token else {})
 
     async def by_sdk(_: Request, __: Json) -> Json:
         return {"is_databricks_sdk_models_artifact_repository_enabled": True}
@@ -104,7 +108,7 @@ def _version_handlers(registry: Registry) -> dict[tuple[str, str], Handler]:
         return {"model_version": _version(registry, version)}
 
     async def finalize(request: Request, values: Json) -> Json:
-        version = registry.change_version(*_asked(values), {"status": "READY"}, caller(request))
+        version = registry.finish_version(*_asked(values), caller(request))
         return {"model_version": _version(registry, version)}
 
     async def update(request: Request, values: Json) -> Json:
@@ -211,10 +215,12 @@ def _found(registry: Registry, text: str) -> list[Json]:
     return [version for version in _found(registry, "") if version.get("run_id") == wanted]
 
 
-def _model(model: Json) -> Json:
+def _model(registry: Registry, model: Json) -> Json:
+    jobs = registry.services.deployment_jobs
     shown = {
         "name": model["full_name"], "creation_timestamp": model["created_at"], "last_updated_timestamp": model["updated_at"],
-        "user_id": model["owner"], "description": model.get("comment", ""), "deployment_job_id": "",
+        "user_id": model["owner"], "description": model.get("comment", ""), "deployment_job_id": model.get("deployment_job_id", ""),
+        "deployment_job_state": jobs.model_state(model) if jobs else "NOT_SET_UP",
     }  # fmt: skip
     aliases = [{"alias": alias, "version": str(number)} for alias, number in sorted(model.get("aliases", {}).items())]
     tags = [{"key": key, "value": value} for key, value in model.get("tags", {}).items()]
@@ -229,6 +235,9 @@ def _version(registry: Registry, version: Json) -> Json:
         "status": version["status"], "storage_location": version["storage_location"],
     }  # fmt: skip
     shown |= {field: version[field] for field in ("source", "run_id", "run_tracking_server_id", "model_id") if field in version}
+    jobs = registry.services.deployment_jobs
+    deployment = jobs.version_state(registry.model(full_name), int(version["version"])) if jobs else None
+    shown |= {"deployment_job_state": deployment} if deployment else {}
     aliases = [{"alias": alias, "version": str(version["version"])} for alias in registry.aliases_of(full_name, version["version"])]
     tags = [{"key": key, "value": value} for key, value in version["tags"].items()]
     return shown | ({"aliases": aliases} if aliases else {}) | ({"tags": tags} if tags else {})

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from rehearsal.workspace.deployment_jobs import DeploymentJobs
 from rehearsal.workspace.errors import ApiError, does_not_exist, invalid
 from rehearsal.workspace.http import body, flag, number, ok, page_token, query, required
 from rehearsal.workspace.jobs import shapes
@@ -136,6 +137,7 @@ def routes(services: Services) -> list[Route]:
     """Return the routes of the Jobs API."""
     engine = make_engine(services)
     jobs, runs = JobsApi(services, engine), RunsApi(services, engine)
+    DeploymentJobs(services, engine)
     handlers: list[tuple[str, str, Any]] = [
         ("POST", "create", jobs.create),
         ("POST", "reset", jobs.reset),

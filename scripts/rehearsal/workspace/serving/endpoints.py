@@ -103,6 +103,9 @@ class Endpoints:
         if missing or not entities_of(config):
             for entity in missing:
                 self._say(name, entity_key(entity), f"{entity.get('entity_name')} has no version {entity.get('entity_version')}.")
+            if document.get("ready"):  # what serves goes on serving
+                self.services.documents.put(ENDPOINTS, name, {**document, "update_failed": "A model version does not exist."})
+                return
             self.services.documents.put(ENDPOINTS, name, {**document, "config": config, "ready": False})
             return
         if not document.get("config"):
