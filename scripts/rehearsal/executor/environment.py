@@ -107,6 +107,10 @@ class TaskEnvironment:
         """Full names of the tables that were read."""
         return self._spark.lineage.reads() if self._spark else []
 
+    def wrote(self, table: str) -> None:
+        """Take note of a table that was written past the session's own plans."""
+        self._spark.lineage.written(table)
+
     def writes(self) -> list[str]:
         """Full names of the tables that were written."""
         return self._spark.lineage.writes() if self._spark else []

@@ -24,7 +24,7 @@ KILL_GRACE_SECONDS = 2.0
 TASKS_AT_ONCE = max(4, 2 * (os.cpu_count() or 1))
 # What a task may see of the server's own environment; everything else (tokens, GitHub's variables) is left out.
 PASSED_ON = (
-    "PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "SYSTEMROOT", "LD_LIBRARY_PATH",
+    "PATH", "LANG", "LANGUAGE", "LC_ALL", "TZ", "TMPDIR", "JAVA_HOME", "BUNDLEFLOW_SPARK_JARS", "SYSTEMROOT", "LD_LIBRARY_PATH",
     "HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "http_proxy", "https_proxy", "all_proxy", "no_proxy",
     "GIT_CONFIG_COUNT", "GIT_CONFIG_GLOBAL", "GIT_CONFIG_SYSTEM", "GIT_CONFIG_NOSYSTEM", "SSL_CERT_FILE",
     "BUNDLEFLOW_REHEARSAL",  # by it the rehearsal's watchdog finds what a task left running

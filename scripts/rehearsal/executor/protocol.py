@@ -28,6 +28,8 @@ class TaskSpec:
         options: What only this kind needs (`package_name`, `entry_point`, `main_class_name`, `statement`, ...).
         requirements: pip requirement lines and wheel paths of the task's libraries and environment.
         jars: Workspace paths of JAR libraries.
+        maven: Coordinates of Maven libraries.
+        mailbox: Host and port of the workspace's mailbox, to which all mail of the task goes; empty: there is none.
         task_values: Values that earlier tasks of the run set: task key to key to value.
         context: Names and ids for `dbutils` and references: job id, run ids, task key, workspace id, ...
         catalogs: Names of all catalogs of Unity Catalog.
@@ -50,6 +52,8 @@ class TaskSpec:
     options: dict[str, Any] = field(default_factory=dict)
     requirements: list[str] = field(default_factory=list)
     jars: list[str] = field(default_factory=list)
+    maven: list[str] = field(default_factory=list)
+    mailbox: str = ""
     task_values: dict[str, dict[str, Any]] = field(default_factory=dict)
     context: dict[str, str] = field(default_factory=dict)
     catalogs: list[str] = field(default_factory=list)

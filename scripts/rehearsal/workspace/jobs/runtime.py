@@ -16,6 +16,7 @@ def make_engine(services: Services) -> Engine:
     mailbox = Mailbox(services.data / "mail")
     notifier = Notifier(mailbox.send)
     runner = TaskRunner(services, store, services.executor)
+    runner.specs.mailbox = mailbox
     runner.on_task_event = notifier.task_event
     engine = Engine(services, store, runner, notifier)
 

@@ -9,6 +9,7 @@ from rehearsal.workspace.errors import ApiError
 from rehearsal.workspace.identities import Identity
 from rehearsal.workspace.jobs.catalog_changes import known_tables
 from rehearsal.workspace.jobs.git_source import GitSourceError, checkout
+from rehearsal.workspace.jobs.mailbox import Mailbox
 from rehearsal.workspace.jobs.model import JobRun, TaskRun
 from rehearsal.workspace.jobs.references import text_of
 from rehearsal.workspace.services import Services
@@ -31,6 +32,7 @@ class SpecMaker:
 
     def __init__(self, services: Services) -> None:
         self.services = services
+        self.mailbox: Mailbox | None = None
         self._tokens: dict[str, str] = {}
 
     async def make(self, run: JobRun, task: TaskRun, kind: str, settings: dict[str, Any], done: dict[str, TaskRun]) -> TaskSpec:
@@ -56,12 +58,13 @@ class SpecMaker:
             except GitSourceError as error:
                 raise SpecError(str(error)) from error
         parameters, arguments = self._parameters(kind, body, run)
-        requirements, jars = self._libraries(settings, run)
+        requirements, jars, maven = self._libraries(settings, run)
         return TaskSpec(
             id=str(task.run_id), kind=kind, folder=str(self.services.data / "runs" / str(run.run_id) / str(task.run_id)),
             data=str(self.services.data), host=self.services.url, token=self.token(run.run_as), user=run.run_as,
             path=path, source_root=source_root, parameters=parameters, arguments=arguments,
-            options=self._options(kind, body, path), requirements=requirements, jars=jars,
+            options=self._options(kind, body, path), requirements=requirements, jars=jars, maven=maven,
+            mailbox=await self._mailbox(),
             task_values={key: other.values for key, other in done.items() if other.values},
             context=self._context(run, task, path), catalogs=catalog_names(self.services), schemas=self.services.documents.keys("schemas"),
             tables=known_tables(self.services),
@@ -143,9 +146,10 @@ class SpecMaker:
             return {"language": found.language if found and found.language else "PYTHON"}
         return {}
 
-    def _libraries(self, settings: dict[str, Any], run: JobRun) -> tuple[list[str], list[str]]:
+    def _libraries(self, settings: dict[str, Any], run: JobRun) -> tuple[list[str], list[str], list[str]]:
         requirements: list[str] = []
         jars: list[str] = []
+        maven: list[str] = []
         for library in settings.get("libraries") or []:
             if "whl" in library:
                 requirements.append(library["whl"])
@@ -155,15 +159,20 @@ class SpecMaker:
                 requirements.append(f"-r {library['requirements']}")
             elif "jar" in library:
                 jars.append(library["jar"])
+            elif "maven" in library:
+                maven.append(str(library["maven"]["coordinates"]))
             else:
                 raise SpecError(
-                    f"The library {library} cannot be had without a network; the local workspace knows whl, pypi, requirements, jar."
+                    f"The library {library} cannot be had without a network; the local workspace knows whl, pypi, requirements, jar, maven."
                 )
         key = settings.get("environment_key")
         for environment in run.settings.get("environments") or []:
             if environment.get("environment_key") == key:
                 requirements += (environment.get("spec") or {}).get("dependencies") or []
-        return requirements, jars
+        return requirements, jars, maven
+
+    async def _mailbox(self) -> str:
+        return "{}:{}".format(*await self.mailbox.address()) if self.mailbox else ""
 
     def _environment(self, settings: dict[str, Any], run: JobRun) -> dict[str, str]:
         cluster = settings.get("new_cluster") or {}
