@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
+from bundleflow.records.flow import FLOW_FILE, load_flow
 from rehearsal.actions.outcome import MISSING
 from rehearsal.rehearse import githubview, left_behind, stops
 from rehearsal.rehearse.memory import Memory
@@ -15,6 +16,8 @@ from rehearsal.rehearse.view import run_result
 from rehearsal.scenarios import model
 
 KIT_ACTOR = "github-actions[bot]"
+SMOKE_TITLE = "#### Smoke checks"
+"""The line of a job's summary under which the kit lists its smoke checks."""
 
 
 def check(expectation: model.Expectation, memory: Memory) -> Check:
@@ -106,6 +109,16 @@ def _jobs_ran(wanted: model.JobsRan, memory: Memory) -> Check:
     return Check(expected, ok=ok, found=", ".join(f"{name}: {result}" for name, result in results.items()) or "no run")
 
 
+def _smoke_passed(wanted: model.SmokePassed, memory: Memory) -> Check:
+    # The scene's change may have brought the checks: the project's clone holds the flow file as it is now.
+    stage = load_flow(memory.stage.project.root / FLOW_FILE).stages[wanted.stage]
+    jobs = [job for run in memory.runs for job in run.jobs if job.environment == stage.environment and job.log]
+    lines = [line for job in jobs for text in (job.log.summaries if job.log else ()) for line in text.splitlines()]
+    results = [line for line in lines[lines.index(SMOKE_TITLE) + 1 :] if line.startswith(("- ✅", "- ❌"))] if SMOKE_TITLE in lines else []
+    ok = len(results) == len(stage.smoke) and all(line.startswith("- ✅") for line in results)
+    return Check(f"{wanted.stage}: {len(stage.smoke)} smoke checks passed", ok=ok, found="; ".join(results) or "none was made")
+
+
 def _own_deployment_gone(wanted: model.OwnDeploymentGone, memory: Memory) -> Check:
     target = memory.target_of(wanted.stage)
     left = memory.view.jobs(target, suffixed=True) + memory.view.jobs(target)
@@ -169,6 +182,7 @@ _CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     model.NotDeployed: _not_deployed,
     model.Updated: _updated,
     model.JobsRan: _jobs_ran,
+    model.SmokePassed: _smoke_passed,
     model.OwnDeploymentGone: _own_deployment_gone,
     model.Recorded: _recorded,
     model.ReleaseProposed: _release_proposed,

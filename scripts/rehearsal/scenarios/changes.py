@@ -29,8 +29,13 @@ NEW_FEATURE = Change(
 )
 
 LARGER_FOREST = Change(
-    message="Train a larger forest, with a shorter time limit",
+    message="Train a larger forest, with a shorter time limit, and look at its predictions after each release",
     edits=(
+        Edit(
+            "bundleflow.yml",
+            "    requires: staging\n",
+            "    requires: staging\n    smoke: [{job: batch_inference, expect: {contains: model_version}}]\n",
+        ),
         Edit("src/iris/training.py", "    trees: int = 40\n", "    trees: int = 60\n"),
         Edit("resources/model_training.job.yml", "timeout_seconds: 3600", "timeout_seconds: 2700"),
     ),

@@ -228,6 +228,13 @@ class JobsRan:
 
 
 @dataclass(frozen=True)
+class SmokePassed:
+    """The smoke checks that the flow file names for the stage were made in this scene, after the deployment, and passed."""
+
+    stage: str
+
+
+@dataclass(frozen=True)
 class OwnDeploymentGone:
     """The pull request's own deployment of the stage was there, ran its jobs, and is gone."""
 
@@ -375,7 +382,7 @@ Expectation = (
     WorkflowEnds | JobEnds | OneComment | Deployed | NotDeployed | Updated | JobsRan | OwnDeploymentGone | Recorded
     | ReleaseProposed | GateAsked | Champion | MergeRefused | Output | Stopped | Rejected | Superseded | WaitsAtGate
     | GateNotAsked | Untouched | OneAfterTheOther | ReadOnly | NoComment | Says
-    | OwnDeploymentLeft | OwnDeploymentReaped | MadeByHandLeftAlone
+    | SmokePassed | OwnDeploymentLeft | OwnDeploymentReaped | MadeByHandLeftAlone
 )  # fmt: skip
 
 
