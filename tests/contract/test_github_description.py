@@ -12,7 +12,7 @@ from typing import Any
 
 import httpx
 import pytest
-from github_support import REPOSITORY, Scene, answer
+from github_support import REPOSITORY, Scene, answer, app_login
 from jsonschema import Draft202012Validator
 
 from rehearsal.github.app import ENDPOINTS
@@ -236,6 +236,16 @@ def _play_account(player: Player) -> None:
     player.call(f"POST {root}/orgs/team/repos", 201, {"name": "second", "private": True})
 
 
+def _play_apps(player: Player) -> None:
+    scene = player.scene
+    app, key = scene.github.register_app("adopter", {"contents": "write", "workflows": "write"})
+    number = scene.github.install_app(app, REPOSITORY)
+    client = scene.client(app_login(app.id, key))
+    player.call("GET /installation", 200, None, client)
+    root = scene.server.url
+    player.call(f"POST {root}/app/installations/{number}/access_tokens", 201, {"repositories": ["iris"]}, client)
+
+
 @pytest.fixture(scope="module")
 def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     folder = tmp_path_factory.mktemp("github")
@@ -243,6 +253,7 @@ def answers(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Answers]:
     try:
         player = Player(scene)
         _play_account(player)
+        _play_apps(player)
         _play_code(player)
         _play_pulls(player)
         _play_issues(player)

@@ -75,6 +75,8 @@ def sees(state: State, token: Token | None, repository: Repository) -> bool:
         return False
     if token.kind == "user":
         return has_role(state, repository, token.login, "read")
+    if token.kind == "app-login":
+        return any(repository.full_name in names for names in state.apps[int(token.app)].installations.values())
     return token.repository == repository.full_name
 
 

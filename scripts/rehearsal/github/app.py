@@ -14,8 +14,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Mount, Route
 
-from rehearsal.github import access, local, repositories
+from rehearsal.github import access, apps, local, repositories
 from rehearsal.github.api import account, actions, code, delivery, git, issues, pulls
+from rehearsal.github.api import apps as app_endpoints
 from rehearsal.github.api.call import Answer, Call, Endpoint
 from rehearsal.github.errors import GitHubError
 from rehearsal.github.log import RequestLog
@@ -30,6 +31,7 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE"]
 # The order counts: `commits/{ref:path}` would swallow `commits/{ref}/status`.
 ENDPOINTS = [
     *account.ENDPOINTS,
+    *app_endpoints.ENDPOINTS,
     *pulls.ENDPOINTS,
     *issues.ENDPOINTS,
     *delivery.ENDPOINTS,
@@ -146,7 +148,8 @@ def _token(state: State, request: Request) -> Token | None:
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if not value or scheme.lower() not in ("bearer", "token"):
         return None
-    return state.token(value.strip())
+    value = value.strip()
+    return apps.login(state, value) if value.count(".") == 2 else state.token(value)
 
 
 def _json(request: Request, raw: bytes) -> Any:

@@ -217,10 +217,28 @@ class Artifact:
 
 
 @dataclass
+class App:
+    """An app: its permissions, and the repositories that each installation is for."""
+
+    id: int
+    slug: str
+    public_key: str
+    permissions: dict[str, str]
+    installations: dict[int, list[str]] = field(default_factory=dict)
+    """Number of the installation → `owner/name` of its repositories."""
+
+    @property
+    def login(self) -> str:
+        """How it is called where it acts."""
+        return f"{self.slug}[bot]"
+
+
+@dataclass
 class Token:
     """A credential: whose it is, and what it may.
 
-    `kind`: `user` (a person's; limited by their role), `job` (`GITHUB_TOKEN`), `app` (another app's installation).
+    `kind`: `user` (a person's; limited by their role), `job` (`GITHUB_TOKEN`),
+    `app` (another app's installation), `app-login` (an app's own JWT).
     `permissions`: GitHub's keys with `read` or `write`; for `user` not used.
     """
 

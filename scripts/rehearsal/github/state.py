@@ -15,6 +15,7 @@ from pathlib import Path
 from rehearsal.github.errors import GitHubError, not_found
 from rehearsal.github.model import Repository, User
 from rehearsal.github.model_actions import (
+    App,
     Artifact,
     CheckRun,
     CommitStatus,
@@ -115,6 +116,7 @@ class State:
     statuses: list[CommitStatus] = field(default_factory=list)
     artifacts: dict[int, Artifact] = field(default_factory=dict)
     tokens: dict[str, Token] = field(default_factory=dict)
+    apps: dict[int, App] = field(default_factory=dict)
     events: list[Event] = field(default_factory=list)
     workflow_ids: dict[str, int] = field(default_factory=dict)
     open_user: str = ""

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from rehearsal.github import (
     access,
+    apps,
     environments,
     events,
     issues,
@@ -23,6 +24,7 @@ from rehearsal.github import (
 )
 from rehearsal.github.model import Comment, Environment, Json, PullRequest, Repository, Review, Rule, User
 from rehearsal.github.model_actions import (
+    App,
     Event,
     RunRequest,
 )
@@ -113,6 +115,16 @@ class GitHub(ActionsWorld):
         """Make an installation token of another app (`<slug>[bot]`): limited by permissions, but its events do start workflows."""
         with self.state.locked():
             return access.app_token(self.state, slug, repository, permissions)
+
+    def register_app(self, slug: str, permissions: Mapping[str, str]) -> tuple[App, str]:
+        """Register a GitHub App with permissions in GitHub's own spelling (`pull_requests`); gives it and its private key (PEM)."""
+        with self.state.locked():
+            return apps.register(self.state, slug, permissions)
+
+    def install_app(self, app: App, repository: str) -> int:
+        """Install an app on a repository; gives the number of the installation."""
+        with self.state.locked():
+            return apps.install(self.state, app, repository)
 
     def create_repository(self, full_name: str, *, admin: str, private: bool = True, default_branch: str = "main") -> Repository:
         """Create an empty bare git repository (at `.path`) with `admin` as its administrator; the owner is made as an organisation."""

@@ -6,9 +6,9 @@ import base64
 import binascii
 from datetime import datetime
 
-from rehearsal.github import codeowners, repositories, rules
+from rehearsal.github import apps, codeowners, repositories, rules
 from rehearsal.github.api.call import Answer, Call, Endpoint
-from rehearsal.github.errors import GitHubError, invalid, no_permission, not_found
+from rehearsal.github.errors import GitHubError, invalid, not_found
 from rehearsal.github.gitstore import EMPTY_TREE, GitStore, Person, TreeEntry
 from rehearsal.github.model import Json
 from rehearsal.github.pulls import GITHUB
@@ -144,8 +144,8 @@ def get_contents(call: Call) -> Answer:
 def _write_file(call: Call, content: bytes | None) -> Answer:
     """Commit one file (None deletes it), on the branch's head, if `sha` is the present one."""
     path = _clean_path(call.parts["path"])
-    if path.startswith(".github/workflows/") and call.who.kind == "job":
-        raise no_permission("workflows:write")
+    if path.startswith(".github/workflows/"):
+        apps.check_workflow_files(call.who)
     repository, store = call.repository, GitStore(call.repository.path)
     branch = call.text("branch", required=False) or repository.default_branch
     head = store.resolve(f"refs/heads/{branch}")

@@ -6,10 +6,10 @@ import base64
 import binascii
 import re
 
-from rehearsal.github import merging, repositories, rules
+from rehearsal.github import apps, merging, repositories, rules
 from rehearsal.github.api.call import Answer, Call, Endpoint, no_content
 from rehearsal.github.api.code import person
-from rehearsal.github.errors import GitHubError, invalid, no_permission, not_found
+from rehearsal.github.errors import GitHubError, invalid, not_found
 from rehearsal.github.gitstore import EMPTY_TREE, GitStore, Person, TreeEntry
 from rehearsal.github.model import Json
 from rehearsal.github.render import code
@@ -80,8 +80,8 @@ def _entry(call: Call, store: GitStore, item: Json) -> TreeEntry:
     parts = path.split("/")
     if mode not in MODES or any(part in ("", ".", "..") or part.lower() == ".git" for part in parts):
         raise GitHubError(422, f"tree.path contains a malformed path component, or tree.mode is unknown: {path} {mode}")
-    if path.startswith(".github/workflows/") and call.who.kind == "job":
-        raise no_permission("workflows:write")
+    if path.startswith(".github/workflows/"):
+        apps.check_workflow_files(call.who)
     if "content" in item:
         return TreeEntry(path, mode, "blob", store.write_blob(str(item["content"]).encode()))
     sha = item.get("sha")
@@ -169,14 +169,14 @@ def matching_refs(call: Call) -> Answer:
 
 
 def _check_workflow_change(call: Call, old: str | None, new: str) -> None:
-    """Refuse `GITHUB_TOKEN` to bring in commits that change workflow files: it cannot have that permission."""
-    if call.who.kind != "job":
+    """Refuse tokens that may not change workflow files to bring in commits that do."""
+    if call.who.kind not in ("job", "app"):
         return
     store = _store(call)
     known = [] if old is None else [f"^{old}"]
     others = [f"^{sha}" for sha in store.refs("refs/heads/").values()]
     if store.log(new, *known, *others, "--", ".github/workflows", limit=1):
-        raise no_permission("workflows:write")
+        apps.check_workflow_files(call.who)
 
 
 def create_ref(call: Call) -> Answer:
