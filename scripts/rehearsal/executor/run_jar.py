@@ -14,6 +14,9 @@ from rehearsal.executor.errors import TaskRefused
 
 OPEN_MODULES = ("java.base/java.nio=ALL-UNNAMED", "java.base/sun.nio.ch=ALL-UNNAMED", "java.base/java.lang=ALL-UNNAMED")
 
+QUICK = ("-XX:TieredStopAtLevel=1", "-XX:+UseSerialGC")
+"""Options for a program that runs for seconds and shares the machine."""
+
 
 def run_jar(environment: TaskEnvironment) -> None:
     """Run the main class of a `spark_jar_task` from its JAR libraries.
@@ -37,7 +40,7 @@ def run_jar(environment: TaskEnvironment) -> None:
     jars += _others(environment)
     client = any(java.is_spark_client(Path(jar)) for jar in jars)
     options = [word for module in OPEN_MODULES for word in ("--add-opens", module)]
-    command = [program, *options, "-cp", os.pathsep.join(jars), main, *spec.arguments]
+    command = [program, *QUICK, *options, "-cp", os.pathsep.join(jars), main, *spec.arguments]
     versions = DeltaVersions(environment) if client and environment.has_spark else None
     variables = {**os.environ, "SPARK_REMOTE": _remote(environment)} if versions else dict(os.environ)
     sys.stdout.flush()

@@ -51,6 +51,21 @@ def apply(services: Services, changes: dict[str, Any], who: Identity) -> None:
                 _sweep(services, before)
 
 
+def made_twice(services: Services, changes: dict[str, Any], known: dict[str, dict[str, Any]]) -> list[str]:
+    """List the tables that a task made while another one made them, too: of two such tables only one can be kept.
+
+    Spark's catalog is a session's own here, so neither saw the other's (on Databricks the second would have).
+
+    Args:
+        services: The workspace.
+        changes: `TaskResult.changes`.
+        known: The tables that the task was started with, by full name.
+    """
+    there = known_tables(services)
+    made = {name: table for name, table in changes.get("tables", {}).items() if table is not None and name not in known}
+    return [name for name, table in made.items() if name in there and there[name].get("storage_location") != table.get("storage_location")]
+
+
 def _sweep(services: Services, table: dict[str, Any]) -> None:
     """Remove the files of a managed table that is gone; Spark leaves them behind."""
     location = Path(str(table.get("storage_location") or "").removeprefix("file://").removeprefix("file:"))

@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from rehearsal.executor.manager import Executor, ServiceError
 from rehearsal.executor.protocol import TaskResult
 from rehearsal.workspace.errors import ApiError
-from rehearsal.workspace.jobs.catalog_changes import apply
+from rehearsal.workspace.jobs.catalog_changes import apply, made_twice
 from rehearsal.workspace.jobs.conditions import FAILED, compare, kind_of
 from rehearsal.workspace.jobs.model import FAILED_TASK_MESSAGE, JobRun, State, TaskRun
 from rehearsal.workspace.jobs.references import UnknownReference, Values, resolve, text_of
@@ -27,6 +28,7 @@ PROCESS_KINDS = {
     "sql_task": "sql", "spark_jar_task": "spark_jar",
 }  # fmt: skip
 NEVER = 2**31
+MADE_TWICE = "The local workspace can keep only one of them: make the table in one task that the other depends on, or give each its own."
 
 StartJob = Callable[[int, dict[str, str], JobRun, TaskRun], JobRun]
 
@@ -255,6 +257,10 @@ class TaskRunner:
 
         self._stoppers[task.run_id] = stop
         result = await self.executor.run(spec)
+        twice = made_twice(self.services, result.changes, spec.tables)
+        if twice:
+            # Refused, because the other task's rows would be lost without a word.
+            result = self._refused(result, f"Another task made {', '.join(twice)} at the same time. {MADE_TWICE}")
         self._take(task, kind, result, Path(spec.folder))
         apply(self.services, result.changes, self.specs.identity(run.run_as))
         if result.status == "success":
@@ -262,6 +268,10 @@ class TaskRunner:
         if result.status == "killed":
             return State("TERMINATED", "CANCELED", "Run cancelled.", "USER_CANCELED")
         return State("TERMINATED", "FAILED", FAILED_TASK_MESSAGE, "RUN_EXECUTION_ERROR")
+
+    @staticmethod
+    def _refused(result: TaskResult, why: str) -> TaskResult:
+        return replace(result, status="failed", error=why, trace=why, changes={})
 
     def _take(self, task: TaskRun, kind: str, result: TaskResult, folder: Path) -> None:
         task.values, task.notes, task.reads, task.writes = result.task_values, result.notes, result.reads, result.writes

@@ -98,10 +98,15 @@ def split(table: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     return training, holdout
 
 
+def inputs(table: pd.DataFrame) -> pd.DataFrame:
+    """What the model sees of a table: `FEATURES`, as numbers with a fraction."""
+    return table[FEATURES].astype(float)
+
+
 def fit(training: pd.DataFrame, settings: Settings) -> RandomForestRegressor:
     """Train on the training days."""
     model = RandomForestRegressor(n_estimators=settings.trees, min_samples_leaf=settings.min_leaf, random_state=settings.seed)
-    return model.fit(training[FEATURES].astype(float), training["revenue"])
+    return model.fit(inputs(training), training["revenue"])
 
 
 def predict(model: RandomForestRegressor, table: pd.DataFrame) -> pd.DataFrame:
@@ -115,7 +120,7 @@ def predict(model: RandomForestRegressor, table: pd.DataFrame) -> pd.DataFrame:
             "day": table["day"].dt.date,
             "category": table["category"],
             "revenue_cents": table["revenue"].round().astype(int),
-            "forecast_cents": model.predict(table[FEATURES].astype(float)).round().astype(int),
+            "forecast_cents": model.predict(inputs(table)).round().astype(int),
             "naive_cents": table["revenue_7"].round().astype(int),
         }
     )

@@ -91,7 +91,7 @@ def _quality(loads: pd.DataFrame, quarantine: pd.DataFrame) -> str:
     if len(quarantine):
         ordered = quarantine.sort_values(["source", "line"]).head(SHOWN_BAD_ROWS)
         bad: list[list[object]] = [[row.source, int(row.line), row.reasons, row.text] for row in ordered.itertuples()]
-        parts += [f"<p>Rows that were set aside ({len(bad)} of {len(quarantine)} shown; all are in table quarantine):</p>"]
+        parts += [f"<p>Rows that were set aside ({len(bad)} of {len(quarantine)} shown; all are in the quarantine tables):</p>"]
         parts += [_table(["file", "line", "why", "row"], bad, {1})]
     return "".join(parts)
 

@@ -57,8 +57,8 @@ def replace_table(spark: SparkSession, name: str, rows: list[dict[str, Any]], co
     frame.write.mode("overwrite").option("overwriteSchema", "true").saveAsTable(name)
 
 
-def put_rows(spark: SparkSession, name: str, rows: list[dict[str, Any]], columns: str, load_id: str, source: str) -> None:
-    """Put the rows of one load of one file into a table that keeps all loads; a load that is repeated replaces its own rows.
+def put_rows(spark: SparkSession, name: str, rows: list[dict[str, Any]], columns: str, load_id: str) -> None:
+    """Put the rows of one load into a table that keeps all loads; a load that is repeated replaces its own rows.
 
     Args:
         spark: The session.
@@ -66,11 +66,9 @@ def put_rows(spark: SparkSession, name: str, rows: list[dict[str, Any]], columns
         rows: The rows, one dictionary each.
         columns: The table's columns and their types.
         load_id: The load.
-        source: Name of the file.
     """
     spark.sql(f"CREATE TABLE IF NOT EXISTS {name} ({columns}) USING DELTA")
-    arguments = {"load": load_id, "source": source}
-    spark.sql(f"DELETE FROM {name} WHERE load_id = :load AND source = :source", args=arguments)
+    spark.sql(f"DELETE FROM {name} WHERE load_id = :load", args={"load": load_id})
     if rows:
         spark.createDataFrame(_as_tuples(rows, columns), columns).write.mode("append").saveAsTable(name)
 
@@ -80,8 +78,18 @@ def _as_tuples(rows: list[dict[str, Any]], columns: str) -> list[tuple[Any, ...]
     return [tuple(row[name] for name in names) for row in rows]
 
 
-def record_load(spark: SparkSession, place: Place, arrived: Arrived, checked: Checked, load_id: str) -> None:
+def record_load(spark: SparkSession, place: Place, table: str, arrived: Arrived, checked: Checked, load_id: str) -> None:
     """Set the bad rows of a file aside and note what became of its rows, before anything is published.
+
+    Each file has tables of its own for this, so that files can be ingested at the same time.
+
+    Args:
+        spark: The session.
+        place: Where the tables are.
+        table: Table of the good rows; the others are named after it (`orders_quarantine`, `orders_loads`).
+        arrived: The file.
+        checked: What became of its rows.
+        load_id: The load.
 
     Raises:
         LostRowsError: The quarantine does not hold every bad row of the file.
@@ -89,23 +97,23 @@ def record_load(spark: SparkSession, place: Place, arrived: Arrived, checked: Ch
     now = datetime.now(UTC)
     bad = [
         {
-            "load_id": load_id,
             "source": arrived.name,
             "line": row.line,
             "reasons": "; ".join(row.reasons),
             "text": row.text,
+            "load_id": load_id,
             "set_aside_at": now,
         }
         for row in checked.bad
     ]
-    put_rows(spark, place.table("quarantine"), bad, QUARANTINE, load_id, arrived.name)
+    quarantine = place.table(f"{table}_quarantine")
+    put_rows(spark, quarantine, bad, QUARANTINE, load_id)
     load = {
         "load_id": load_id, "source": arrived.name, "sha256": arrived.sha256, "rows_in": checked.rows_in,
         "rows_good": len(checked.good), "rows_quarantined": len(checked.bad), "checked_at": now,
     }  # fmt: skip
-    put_rows(spark, place.table("loads"), [load], LOADS, load_id, arrived.name)
-    query = f"SELECT count(*) AS n FROM {place.table('quarantine')} WHERE load_id = :load AND source = :source"
-    kept = spark.sql(query, args={"load": load_id, "source": arrived.name}).first()["n"]
+    put_rows(spark, place.table(f"{table}_loads"), [load], LOADS, load_id)
+    kept = spark.sql(f"SELECT count(*) AS n FROM {quarantine} WHERE load_id = :load", args={"load": load_id}).first()["n"]
     if checked.rows_in != len(checked.good) + kept:
         raise LostRowsError(f"{arrived.name}: {checked.rows_in} rows in, {len(checked.good)} good and {kept} in quarantine.")
 
@@ -163,10 +171,17 @@ def read(spark: SparkSession, place: Place, name: str) -> pd.DataFrame:
     return spark.table(place.table(name)).toPandas()
 
 
-def read_load(spark: SparkSession, place: Place, name: str, load_id: str) -> pd.DataFrame:
-    """The rows of one load; no rows where the table is not there, because the task that writes it is not part of the job."""
-    if not spark.catalog.tableExists(place.table(name)):
-        import pandas as pd
+def read_load(spark: SparkSession, place: Place, names: list[str], load_id: str) -> pd.DataFrame:
+    """The rows of one load from tables with equal columns.
 
-        return pd.DataFrame()
-    return spark.sql(f"SELECT * FROM {place.table(name)} WHERE load_id = :load", args={"load": load_id}).toPandas()
+    Args:
+        spark: The session.
+        place: Where the tables are.
+        names: Names of the tables. One that is not there has no rows: the task that writes it is not part of the job.
+        load_id: The load.
+    """
+    import pandas as pd
+
+    there = [place.table(name) for name in names if spark.catalog.tableExists(place.table(name))]
+    found = [spark.sql(f"SELECT * FROM {table} WHERE load_id = :load", args={"load": load_id}).toPandas() for table in there]
+    return pd.concat(found, ignore_index=True) if found else pd.DataFrame()
