@@ -31,6 +31,9 @@ COMMANDS: dict[str, Command] = {
         "deploy a stage: check, plan, compare with the approval, deploy, run, record", "bundleflow.commands.deploy_stage"
     ),
     "propose-release": Command("open or update the one release pull request", "bundleflow.commands.propose_release"),
+    "preview-release": Command(
+        "plan the stage after this one, for the release pull request to show", "bundleflow.commands.preview_release"
+    ),
     "plan-release": Command("check the evidence and make the plan to be approved", "bundleflow.commands.plan_release"),
     "validate": Command("validate a target of the bundle", "bundleflow.commands.validate"),
     "plan": Command("show what a deployment would change; `plan render FILE` shows a saved plan", "bundleflow.commands.plan"),
@@ -41,6 +44,7 @@ COMMANDS: dict[str, Command] = {
     "record": Command("file a deployment on GitHub", "bundleflow.commands.record"),
     "detect": Command("list the bundles that a change touches", "bundleflow.commands.detect"),
     "status": Command("show what each stage was last deployed from", "bundleflow.commands.status"),
+    "required-check": Command("sum up the jobs of a workflow as one check", "bundleflow.commands.required_check"),
     "new": Command("make a new project from a template", "bundleflow.commands.new"),
     "adopt": Command("propose the flow file and the callers for an existing bundle, and write them", "bundleflow.commands.adopt"),
     "install-cli": Command("put the pinned Databricks CLI on PATH, verified", "bundleflow.commands.install_cli"),

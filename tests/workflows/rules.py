@@ -128,6 +128,22 @@ def timeouts(file: YamlFile) -> Iterator[str]:
 
 
 @rule
+def required_check_needs_every_job(file: YamlFile) -> Iterator[str]:
+    """The job that sums up the others waits for each of them, runs in any case and looks at what they came to."""
+    for name, job in jobs_with_steps(file):
+        steps = [step for step in job["steps"] if "/actions/required-check" in str(step.get("uses", ""))]
+        if not steps:
+            continue
+        needed = job.get("needs", [])
+        if missing := set(file.jobs) - {name} - set([needed] if isinstance(needed, str) else needed):
+            yield f"job {name} does not need {', '.join(sorted(missing))}"
+        if job.get("if") != "${{ always() }}":
+            yield f"job {name} is skipped when a job fails, and a skipped check counts as passed: `if: ${{{{ always() }}}}` is missing"
+        if any(step.get("with", {}).get("needs") != "${{ toJSON(needs) }}" for step in steps):
+            yield f"job {name} does not look at what the other jobs came to"
+
+
+@rule
 def credentials_not_persisted(file: YamlFile) -> Iterator[str]:
     """A checkout leaves no token in .git."""
     for place, step in file.steps:

@@ -98,6 +98,8 @@ BROKEN = [
     ("interface-is-described", "cd-dev", "        required: true\n", ""),
     ("interface-is-described", "lint", "# Checks workflows", "name: x\n# Checks workflows"),
     ("required-checks-never-hang", "lint", "  workflow_call:\n", "  pull_request:\n    paths: [src/**]\n  workflow_call:\n"),
+    ("required-check-needs-every-job", "self-ci", "    needs: [test]\n", ""),
+    ("required-check-needs-every-job", "self-ci", "    if: ${{ always() }}\n", ""),
     ("versions-are-text", "run-tests", 'default: ""', "default: 3.10"),
     ("runners-are-fixed", "lint", "ubuntu-24.04", "ubuntu-latest"),
 ]
@@ -130,6 +132,38 @@ def test_composite_rule_finds_a_step_without_a_shell_and_other_kinds_of_action()
 def test_pull_request_that_reaches_for_production_is_found() -> None:
     text = "on: pull_request\njobs:\n  a:\n    uses: x/y/.github/workflows/z.yml@main\n    with:\n      environment: production\n"
     assert list(RULES["pull-requests-cannot-reach-production"](parse("templates/x/.github/workflows/a.yml", text)))
+
+
+SUMMED_UP = """
+on: pull_request
+jobs:
+  detect: {steps: [{run: bundleflow detect}]}
+  plan: {steps: [{run: bundleflow plan}]}
+  passed:
+    needs: [detect, plan]
+    if: ${{ always() }}
+    steps:
+      - uses: $/actions/required-check
+        with:
+          needs: ${{ toJSON(needs) }}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("needs: [detect, plan]", "needs: [detect]"),
+        ("needs: [detect, plan]", "needs: plan"),
+        ("    if: ${{ always() }}\n", ""),
+        ("if: ${{ always() }}", "if: ${{ success() }}"),
+        ("needs: ${{ toJSON(needs) }}", "needs: '{}'"),
+    ],
+)
+def test_a_required_check_that_does_not_sum_up_every_job_is_found(old: str, new: str) -> None:
+    rule = RULES["required-check-needs-every-job"]
+    assert not list(rule(parse("templates/x/.github/workflows/a.yml", SUMMED_UP)))
+    assert old in SUMMED_UP
+    assert list(rule(parse("templates/x/.github/workflows/a.yml", SUMMED_UP.replace(old, new))))
 
 
 def test_caller_that_cannot_be_started_by_hand_is_found() -> None:

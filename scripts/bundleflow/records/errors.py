@@ -43,6 +43,7 @@ class FailureReason(StrEnum):
     GATE_INVALID = "gate-invalid"
     VERDICT_REFUSED = "verdict-refused"
     VERDICT_UNDECIDED = "verdict-undecided"
+    NEEDED_JOB_FAILED = "needed-job-failed"
     AUTH_FAILED = "auth-failed"
     CLI_UNVERIFIED = "cli-unverified"
     CLI_FAILED = "cli-failed"

@@ -31,6 +31,7 @@ DRIVEN_BY = {
     FailureReason.TESTS_FAILED: "kit/test_unit_tests.py::test_failing_test_is_annotated_where_it_fails",
     FailureReason.LINT_FAILED: "kit/test_lint.py::test_findings_are_told_everywhere",
     FailureReason.SMOKE_FAILED: "commands/test_kit_production.py::test_a_smoke_check_that_fails_fails_the_stage_after_the_deployment",
+    FailureReason.NEEDED_JOB_FAILED: "commands/test_required_check.py::test_failed_and_cancelled_jobs_do_not_pass",
     FailureReason.AUTH_FAILED: "security/test_login.py::test_a_subject_in_the_other_form_is_explained_and_the_policy_lets_the_job_in",
     FailureReason.CLI_UNVERIFIED: "kit/test_install_cli.py::test_tampered_file_is_refused",
     FailureReason.CLI_FAILED: "kit/adapters/test_kit_databricks_cli.py::test_output_that_is_no_json_is_an_error_of_the_cli",
