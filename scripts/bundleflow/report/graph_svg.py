@@ -17,7 +17,7 @@ EDGES_AT_MOST = 600
 
 _HEIGHT, _ROW, _GAP, _MARGIN = 52, 70, 52, 6
 _BESIDE, _BELOW = 26, 44
-_WIDTHS, _STATE_WIDTH = (148, 290), 200
+_WIDTHS, _STATE_WIDTH, _SLIM = (148, 290), 200, 164
 _NAME_PIXELS, _STATE_PIXELS = 7.7, 6.4
 """Width of a middling character of a node's two lines."""
 
@@ -64,7 +64,7 @@ def fits(nodes: Sequence[Node]) -> bool:
 
 
 def graph_svg(
-    nodes: Sequence[Node], title: str, *, room: int = 0, attributes: str = "", style: str = "", least: int = 2, down: bool | None = None
+    nodes: Sequence[Node], title: str, *, room: int = 0, attributes: str = "", style: str = "", least: int = 2, slim: bool = False
 ) -> Markup:
     """Draw boxes from left to right, each right of all that it depends on, or from the top down, each below all of it.
 
@@ -76,7 +76,7 @@ def graph_svg(
         attributes: Further attributes of the element (trusted).
         style: A style sheet to put into it (trusted), for a drawing that stands alone.
         least: How many boxes there must be to draw them at all.
-        down: The direction, where it is not to be chosen by the room.
+        slim: With narrow boxes, for a phone.
 
     Returns:
         The drawing, or nothing for fewer boxes than `least` or more than can be read (see `fits`).
@@ -84,10 +84,10 @@ def graph_svg(
     if len(nodes) < least or not fits(nodes):
         return Markup()
     found = layout([node.key for node in nodes], [(before, node.key) for node in nodes for before in node.depends_on])
-    width = _width(nodes)
-    across, below = Frame(width, found.columns, found.rows), Frame(width, found.columns, found.rows, down=True)
-    if down is None:
-        down = bool(room) and across.size[0] > room and below.size[0] < across.size[0]
+    width = min(_width(nodes), _SLIM) if slim else _width(nodes)
+    beside = _BESIDE // 2 if slim else _BESIDE
+    across, below = Frame(width, found.columns, found.rows), Frame(width, found.columns, found.rows, beside, down=True)
+    down = bool(room) and across.size[0] > room and below.size[0] < across.size[0]
     frame = below if down else across
     by_key = {node.key: node for node in nodes}
     edges, labels = [], []
@@ -114,12 +114,14 @@ class Frame:
         width: Width of a box.
         columns: Number of columns of the layout.
         rows: Number of its rows.
+        beside: Distance of two boxes that stand beside each other.
         down: Whether the columns go from the top down instead of from left to right.
     """
 
     width: int
     columns: int
     rows: float
+    beside: int = _BESIDE
     down: bool = False
 
     @property
@@ -132,7 +134,7 @@ class Frame:
         """Where a box's upper left corner is."""
         column, row = place
         if self.down:
-            return _MARGIN + round(row * (self.width + _BESIDE)), _MARGIN + 4 + column * (_HEIGHT + _BELOW)
+            return _MARGIN + round(row * (self.width + self.beside)), _MARGIN + 4 + column * (_HEIGHT + _BELOW)
         return _MARGIN + column * (self.width + _GAP), _MARGIN + 4 + round(row * _ROW)
 
     def way(self, route: Sequence[tuple[int, float]]) -> list[tuple[int, int]]:
@@ -150,8 +152,8 @@ class Frame:
 
 def _width(nodes: Sequence[Node]) -> int:
     """Width of all boxes, by the longest text in them; a long second line is cut rather."""
-    names = max(len(node.key) for node in nodes) * _NAME_PIXELS + 50
-    states = max(len(node.state) * _STATE_PIXELS + (len(node.badge) * _STATE_PIXELS + 18 if node.badge else 0) for node in nodes) + 46
+    names = max(len(node.key) * _NAME_PIXELS + _badge_width(node) for node in nodes) + 50
+    states = max(len(node.state) for node in nodes) * _STATE_PIXELS + 46
     return round(min(max(names, min(states, _STATE_WIDTH), _WIDTHS[0]), _WIDTHS[1]))
 
 
@@ -187,29 +189,37 @@ def _label(way: Sequence[tuple[int, int]], text: str) -> str:
 def _box(node: Node, at: tuple[int, int], width: int) -> str:
     x, y = at
     name, state = seen(node.key), seen(node.state)
-    badge = _badge(node.badge, x + width - 10, y + 35) if node.badge else ""
-    room = width - 46 - (len(node.badge) * _STATE_PIXELS + 14 if node.badge else 0)
+    badge = _badge(node, x + width - 8, y + 19) if node.badge else ""
     stack = f'<rect class="behind-it" x="{x + 6}" y="{y + 5}" width="{width - 12}" height="{_HEIGHT}" rx="9"/>' if node.folded else ""
     left = 34 if node.tone in _SIGNS else 14
+    shown = _cut(name, (width - left - 12 - _badge_width(node)) / _NAME_PIXELS)
     sign = f'<g class="disc" transform="translate({x + 19} {y + 19})"><circle r="7.5"/>{_SIGNS[node.tone]}</g>' if left == 34 else ""
     body = (
         f'<g class="node {escape(node.tone)}"><title>{escape(name)}: {escape(state)}</title>{stack}'
         f'<rect x="{x}" y="{y}" width="{width}" height="{_HEIGHT}" rx="{4 if node.tone == "data" else 10}"/>{sign}'
-        f'<text class="name" x="{x + left}" y="{y + 23}">{escape(_cut(name, (width - left - 12) / _NAME_PIXELS))}</text>'
-        f'<text class="state" x="{x + left}" y="{y + 40}">{escape(_cut(state, room / _STATE_PIXELS))}</text>{badge}</g>'
+        f'<text class="name" x="{x + left}" y="{y + 23}">{escape(shown)}</text>'
+        f'<text class="state" x="{x + left}" y="{y + 40}">{escape(_cut(state, (width - left - 10) / _STATE_PIXELS))}</text>{badge}</g>'
     )
     if not re.fullmatch(r"#[\w-]+", node.href):
         return body
     return f'<a href="{node.href}" aria-label="{escape(name)}: {escape(state)}">{body}</a>'
 
 
-def _badge(text: str, right: int, middle: int) -> str:
-    width = len(text) * _STATE_PIXELS + 12
+def _badge_width(node: Node) -> float:
+    return len(node.badge) * _STATE_PIXELS + 16 if node.badge else 0.0
+
+
+def _badge(node: Node, right: int, middle: int) -> str:
+    width = _badge_width(node) - 4
     return (
         f'<g class="badge-mark"><rect x="{right - width:.0f}" y="{middle - 8}" width="{width:.0f}" height="16" rx="8"/>'
-        f'<text x="{right - width / 2:.0f}" y="{middle + 4}" text-anchor="middle">{escape(seen(text))}</text></g>'
+        f'<text x="{right - width / 2:.0f}" y="{middle + 4}" text-anchor="middle">{escape(seen(node.badge))}</text></g>'
     )
 
 
 def _cut(text: str, length: float) -> str:
-    return text if len(text) <= length else text[: max(1, int(length) - 1)] + "…"
+    """A text that is no longer than that; of a path its end is kept, which tells it from others."""
+    if len(text) <= length:
+        return text
+    kept = max(1, int(length) - 1)
+    return "…" + text[-kept:] if text.startswith(("/", "dbfs:/", "s3://", "abfss://", "gs://")) else text[:kept] + "…"

@@ -62,18 +62,21 @@ def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     from bundleflow.report import html_format
+    from bundleflow.report.run_words import tone, words
 
     environment = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for name in ("seconds", "clock", "plural", "seen", "moment", "ref", "who", "ticks"):
+    for name in ("seconds", "clock", "plural", "seen", "moment", "ref", "who", "ticks", "day", "milli", "web", "tail"):
         environment.filters[name] = getattr(html_format, name)
+    environment.filters["words"] = words
+    environment.filters["tone_of_state"] = lambda state: tone(state, final=True)
     return environment
 
 
 @lru_cache(maxsize=1)
 def _style() -> str:
-    return "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "graph.css"))
+    return "".join((ASSETS / name).read_text(encoding="utf-8") for name in ("style.css", "graph.css", "run.css"))
 
 
 def _plain(value: Any) -> Mapping[str, Any]:

@@ -39,6 +39,26 @@ def moment(iso: str) -> str:
         return iso
 
 
+def day(milliseconds: int) -> str:
+    """A point in time in milliseconds since 1970: `2026-11-21 09:00:12 UTC`; empty for 0."""
+    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC") if milliseconds else ""
+
+
+def milli(milliseconds: int) -> str:
+    """A length of time in milliseconds as `seconds` says it; a dash for none."""
+    return seconds(milliseconds / 1000) if milliseconds else "\u2013"
+
+
+def web(url: str) -> str:
+    """The address if it is one of the web; anything else (`javascript:`, a file) gives no link."""
+    return url if url.startswith(("https://", "http://")) else ""
+
+
+def tail(text: str, limit: int = 6000) -> str:
+    """The end of a long text, from the beginning of a line."""
+    return text if len(text) <= limit else "…\n" + text[-limit:].partition("\n")[2]
+
+
 def plural(count: int, one: str, many: str = "") -> str:
     """A count with its noun: `1 job`, `3 jobs`."""
     return f"{count:,} {one if count == 1 else many or one + 's'}"

