@@ -169,6 +169,8 @@ class Bench:
         text = f"Against the champion ({name}, {other.value:.4g}): {_said(interval)}; `{policy.rule}` asks for more than {bound:g}."
         if interval.above:
             self.add(Check(policy.rule, "passed", text))
+        elif interval.high < bound:
+            self.add(Check("worse", "failed", text, "The challenger is worse than the champion, which stays."))
         elif policy.rule == "superior":
             self.add(
                 Check(

@@ -98,13 +98,14 @@ def _probabilities(truth: Array, predictions: Predictions) -> tuple[Array, Array
     for column, name in enumerate(classes):
         if name in given:
             table[:, column] = predictions.probabilities[:, given[name]]
-    return classes, table / table.sum(1, keepdims=True)
+    return classes, table
 
 
 def _log_loss(truth: Array, predictions: Predictions) -> Scored:
     from sklearn.metrics import log_loss
 
     classes, table = _probabilities(truth, predictions)
+    table = table / table.sum(1, keepdims=True)
     table = np.clip(table, np.finfo(np.float64).eps, None)  # a certain wrong answer costs 36, not infinity
     table /= table.sum(1, keepdims=True)
     loss = -np.log(table[np.arange(len(truth)), np.searchsorted(classes, truth.astype(str))])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -49,7 +50,7 @@ class RowHashes:
             with np.load(io.BytesIO(data), allow_pickle=False) as found:
                 key = found["key"] if "key" in found.files else None
                 return cls(key, found["content"], tuple(str(name) for name in found["columns"]))
-        except (OSError, KeyError, EOFError) as error:
+        except (OSError, KeyError, EOFError, TypeError, ValueError, zipfile.BadZipFile) as error:
             raise ValueError(f"not a file of row hashes: {error}") from error
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, cast
 
 from bundleflow_models.errors import ModelsError, Outcome
-from bundleflow_models.verdict.metric_names import fits_problem, higher_is_better
+from bundleflow_models.verdict.metric_names import NEEDS_PROBABILITIES, fits_problem, higher_is_better
 from bundleflow_models.verdict.schema_subset import problems
 
 SCHEMA_FILE = Path(__file__).with_name("gate.schema.json")
@@ -216,6 +216,8 @@ def meaning_problems(data: Mapping[str, Any]) -> Iterator[str]:
     kinds = baseline.get("kinds", ())
     if "previous" in kinds and not ("order-by" in data["holdout"] or "previous" in baseline):
         yield "`baseline.kinds` has `previous`, which needs `holdout.order-by` or `baseline.previous`"
+    if "previous" in kinds and data["primary"] in NEEDS_PROBABILITIES:
+        yield f"`baseline.kinds` has `previous`, which has no probabilities for `{data['primary']}`; choose another `primary`"
     if problem == "retrieval" and set(kinds) & {"constant", "previous"}:
         yield "`baseline.kinds` of a retrieval gate can only be `random`"
     if problem != "retrieval" and "random" in kinds:
