@@ -24,7 +24,7 @@ VALUES: Mapping[str, str] = {
     "pull_branches": "pull requests to these branches start it (lint, bundle-ci, run-tests, cleanup): a list",
     "stage": "stage of the flow file",
     "environment": "GitHub environment of the stage, as the flow file has it",
-    "plan_environment": "GitHub environment of the identity that plans (cd-prod)",
+    "plan_environment": "GitHub environment of the identity that plans (cd-prod; cd-staging for the preview, empty for none)",
     "bundle_dir": "folder of databricks.yml, relative to the repository's root; `.` is left out",
 }
 """What can be given to a caller, all of it optional: the defaults, those of the Iris template, stand at the head of each file."""

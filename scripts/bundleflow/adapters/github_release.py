@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi, GitHubError
-from bundleflow.records.github import Deployment
+from bundleflow.records.github import Artifact, Deployment
 
 WEB_FLOW = "web-flow"
 """GitHub's own account: committer of what is made on its pages."""
@@ -45,14 +45,14 @@ class ReleasedCommit:
 
 @dataclass(frozen=True)
 class MergedPull:
-    """A merged pull request: `approvals` are (login, commit that was approved), the last word of each person."""
+    """A merged pull request: `approvals` are (login, commit that was approved, when), the last word of each person."""
 
     number: int
     url: str
     author: str
     merged_by: str
     head_sha: str
-    approvals: tuple[tuple[str, str], ...]
+    approvals: tuple[tuple[str, str, str], ...]
 
 
 class ReleaseApi(GitHubApi):
@@ -75,6 +75,11 @@ class ReleaseApi(GitHubApi):
     def actors(self, run_id: int) -> tuple[str, ...]:
         """Who caused a run: who pushed, merged or dispatched."""
         return _logins(self._get(f"/actions/runs/{run_id}", "actions: read"), "actor")
+
+    def artifacts(self, run_id: int) -> tuple[Artifact, ...]:
+        """The artifacts of every attempt of a run, those too whose content is gone."""
+        found = self._pages(f"/actions/runs/{run_id}/artifacts", "artifacts", "actions: read")
+        return tuple(Artifact(each.get("name", ""), each.get("created_at") or "") for each in found)
 
     def branch_patterns(self, environment: str) -> tuple[str, ...] | None:
         """Patterns of the branches that may deploy to an environment; empty: only protected branches; None: any branch."""
@@ -129,7 +134,11 @@ class ReleaseApi(GitHubApi):
                 author=_logins(pull, "user")[0],
                 merged_by=_logins(pull, "merged_by")[0],
                 head_sha=(pull.get("head") or {}).get("sha", ""),
-                approvals=tuple((who, str(one.get("commit_id"))) for who, one in last.items() if one.get("state") == "APPROVED"),
+                approvals=tuple(
+                    (who, str(one.get("commit_id")), str(one.get("submitted_at") or ""))
+                    for who, one in last.items()
+                    if one.get("state") == "APPROVED"
+                ),
             )
 
     def kit_deployments(self, environment: str, task: str, limit: int) -> Iterator[Deployment]:

@@ -27,6 +27,7 @@ from bundleflow.records.target_check import TargetCheck
 from bundleflow.releases.comment import Stamp, mark_outdated, room, sticky_comment
 from bundleflow.releases.digest import hide_secrets
 from bundleflow.releases.policy import unknown_allowances
+from bundleflow.releases.preview import bundle_id
 from bundleflow.report.markdown import code, link
 from bundleflow.report.markdown_check import check_markdown
 
@@ -115,7 +116,7 @@ def _write_data(folder: str, data: dict[str, Any], job: JobContext) -> None:
         (Path(folder) / DATA_FILE).write_text(json.dumps(data, indent=1, ensure_ascii=False, sort_keys=True) + "\n", encoding="utf-8")
         job.runner.output("plan-written", "true")
         # The name of an artifact may not hold a slash; bundles of one repository must not overwrite each other's.
-        job.runner.output("bundle-id", hashlib.sha256(job.bundle.encode()).hexdigest()[:8])
+        job.runner.output("bundle-id", bundle_id(job.bundle))
 
 
 def _mark_outdated(runner: Runner, bundle: str, fate: str) -> BundleflowError | None:

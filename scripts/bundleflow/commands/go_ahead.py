@@ -14,6 +14,7 @@ from bundleflow.records.evidence import Approval
 from bundleflow.releases.approved_plan import ApprovedPlan, read_approved_plan
 from bundleflow.releases.gate import GatedRun, verify_gate
 from bundleflow.releases.standing import Standing, check_branch_is_here, check_plan_is_newest, standing
+from bundleflow.releases.weaker_gate import ShownPlan
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,7 @@ def verify(job: JobContext, approved: str, plan_dir: Path) -> GoAhead:
         sha=sha,
         branch=(job.env.get("GITHUB_REF") or "").removeprefix("refs/heads/"),
         workflow=caller_workflow(job),
+        plan=ShownPlan(job.stage.name, job.bundle, approved, plan.evidence_run),
     )
     approval = verify_gate(github, run, job.stage.approval)
     tell(f"approved for {approval.environment} by {approval.approver}{' (weaker-gate)' if approval.weaker else ''}")

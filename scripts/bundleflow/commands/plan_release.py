@@ -11,12 +11,11 @@ from bundleflow.adapters.github_release import ReleaseApi
 from bundleflow.commands.context import JobContext, add_stage_arguments, load_job, print_json, tell
 from bundleflow.commands.go_ahead import by_hand, stage_standing
 from bundleflow.commands.policy_step import apply_policy
-from bundleflow.commands.steps import planned, planning_identity
+from bundleflow.commands.stage_plan import check_identity, plan_stage
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.evidence import Evidence
 from bundleflow.releases.approved_plan import ApprovedPlan, write_approved_plan
-from bundleflow.releases.checks import check_identity_independent
-from bundleflow.releases.digest import canonical_plan, digest, hide_secrets, masked
+from bundleflow.releases.digest import hide_secrets, masked
 from bundleflow.releases.evidence import find_evidence, kit_repository
 from bundleflow.releases.standing import Standing, check_branch_is_here, check_not_held, held_by, way_back
 from bundleflow.releases.weaker_gate import weaker_gate_note
@@ -49,40 +48,42 @@ def run(args: argparse.Namespace) -> int:
     force_lock = by_hand(job, args.force_lock, "BUNDLEFLOW_FORCE_LOCK", "force-lock")
     now, resumed_by = _check_turn(job, resume=by_hand(job, args.resume, "BUNDLEFLOW_RESUME", "resume"))
     evidence = _evidence(job, tree)
-    cli = job.cli(restricted=True)
-    with job.runner.group("databricks bundle summary"), job.runner.no_commands():
-        summary = cli.summary()
-    plan = planned(job.runner, cli, summary, accepted=job.accepted)
-    apply_policy(job, plan, deploying=False)
-    identity = planning_identity(summary)
-    canonical = canonical_plan(plan, target=job.stage.target, tree=tree, identity=identity)
-    if not job.stage.approval.one_identity:
-        check_identity_independent(canonical, summary, job.stage.target)
-    fingerprint = digest(canonical)
-    notes = [f"Commit {code(commit_of()[:12])}, tree {code(tree[:12])}, planned by {code(identity or 'unknown')}."]
+    made = plan_stage(job, tree)
+    apply_policy(job, made.plan, deploying=False)
+    check_identity(job, made)
+    notes = [f"Commit {code(commit_of()[:12])}, tree {code(tree[:12])}, planned by {code(made.identity or 'unknown')}."]
     if evidence:
         notes.append(
             f"Evidence: stage {code(evidence.stage)} was deployed from the same content by "
             f"{link(f'run {evidence.run_id}', evidence.run_url)} ({escape(evidence.job_name)})."
         )
     notes += _notes(job, resumed_by, force_lock)
-    text = plan_markdown(
-        PlanSection(f"target {job.stage.target}, to be approved", plan, fingerprint, tuple(notes)), hide=hide_secrets, limit=SUMMARY_LIMIT
-    )
+    section = PlanSection.of(f"target {job.stage.target}, to be approved", made.plan, made.state, made.digest, tuple(notes))
+    text = plan_markdown(section, hide=hide_secrets, limit=SUMMARY_LIMIT)
     folder = Path(args.plan_dir or job.env.get("BUNDLEFLOW_PLAN_DIR") or "bundleflow-plan")
-    approved = ApprovedPlan(job.stage.name, fingerprint, identity, commit_of(), masked(canonical), now.newest_id, resumed_by, force_lock)
+    approved = ApprovedPlan(
+        stage=job.stage.name,
+        digest=made.digest,
+        identity=made.identity,
+        commit=commit_of(),
+        plan=masked(made.canonical),
+        last_deployment=now.newest_id,
+        resumed_by=resumed_by,
+        force_lock=force_lock,
+        evidence_run=evidence.run_id if evidence else 0,
+    )
     write_approved_plan(folder, approved)
     (folder / "plan.md").write_text(text + "\n", encoding="utf-8")
     job.runner.summary(text)
-    job.runner.output("digest", fingerprint)
-    tell(f"plan of target {job.stage.target}: {plan.summary}; digest {fingerprint}")
+    job.runner.output("digest", made.digest)
+    tell(f"plan of target {job.stage.target}: {made.plan.summary}; digest {made.digest}")
     if args.json:
         print_json(
             {
                 "stage": job.stage.name,
                 "target": job.stage.target,
-                "digest": fingerprint,
-                "plan": str(plan.summary),
+                "digest": made.digest,
+                "plan": str(made.plan.summary),
                 "evidence": evidence,
                 "resumed_by": resumed_by,
                 "force_lock": force_lock,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+from pathlib import Path
 
 from bundleflow.adapters.git import commit_of
 from bundleflow.adapters.github import GitHubApi
@@ -11,6 +12,7 @@ from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import flow_path, print_json, tell
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.flow import FLOW_FILE, load_flow
+from bundleflow.releases.preview import read_preview
 from bundleflow.releases.release_pull_request import CLICK, Deployed, propose_release
 from bundleflow.report.markdown import code, link
 
@@ -39,7 +41,16 @@ def run(args: argparse.Namespace) -> int:
             exit_code=ExitCode.USAGE,
         )
     weaker = next((each.approval.weaker_gate for each in flow.stages.values() if each.requires == stage.name), "")
-    deployed = Deployed(stage.name, commit_of(), runner.run_url, os.environ.get("BUNDLEFLOW_DEPLOYED_DIGEST") or "", weaker)
+    result = os.environ.get("BUNDLEFLOW_PREVIEW_RESULT") or "skipped"
+    deployed = Deployed(
+        stage=stage.name,
+        sha=commit_of(),
+        run_url=runner.run_url,
+        digest=os.environ.get("BUNDLEFLOW_DEPLOYED_DIGEST") or "",
+        weaker_gate=weaker,
+        preview=read_preview(Path(os.environ["BUNDLEFLOW_PLAN_DIR"])) if result == "success" else None,
+        preview_failed=result not in ("success", "skipped"),
+    )
     proposal = propose_release(GitHubApi.from_env(), head=args.head or _branch(), base=stage.then_propose, deployed=deployed)
     where = link(f"#{proposal.number}", proposal.url) if proposal.number else "none"
     runner.summary(

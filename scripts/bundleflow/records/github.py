@@ -95,3 +95,11 @@ class Deployment:
     state: str
     log_url: str
     payload: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact of a workflow run; `created_at` is ISO 8601 as GitHub writes it."""
+
+    name: str
+    created_at: str

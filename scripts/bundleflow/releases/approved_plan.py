@@ -28,6 +28,7 @@ class ApprovedPlan:
         last_deployment: GitHub's id of the stage's newest deployment when it was planned; 0 for none.
         resumed_by: Who said that releases may go on after one that failed; empty when none had.
         force_lock: Whether the deployment takes the bundle's lock away from whoever holds it.
+        evidence_run: GitHub's id of the run that deployed the required stage; 0 where none is required.
     """
 
     stage: str
@@ -38,6 +39,7 @@ class ApprovedPlan:
     last_deployment: int = 0
     resumed_by: str = ""
     force_lock: bool = False
+    evidence_run: int = 0
 
 
 def write_approved_plan(folder: Path, approved: ApprovedPlan) -> Path:

@@ -11,7 +11,7 @@ from bundleflow.records.release_rules import ApprovalRule
 from bundleflow.releases.evidence import DEPLOYING_JOB
 from bundleflow.releases.independence import people_behind
 from bundleflow.releases.refusal import refused
-from bundleflow.releases.weaker_gate import verify_weaker_gate
+from bundleflow.releases.weaker_gate import ShownPlan, verify_weaker_gate
 
 
 @dataclass(frozen=True)
@@ -25,6 +25,7 @@ class GatedRun:
         sha: Commit that is to be deployed.
         branch: Branch that it stands on.
         workflow: File name of the caller's workflow, such as `cd-prod.yml`.
+        plan: The plan that is to be deployed, and where it was shown before.
     """
 
     environment: str
@@ -33,6 +34,7 @@ class GatedRun:
     sha: str
     branch: str
     workflow: str
+    plan: ShownPlan
 
 
 def verify_gate(github: ReleaseApi, run: GatedRun, rule: ApprovalRule) -> Approval:
@@ -48,7 +50,8 @@ def verify_gate(github: ReleaseApi, run: GatedRun, rule: ApprovalRule) -> Approv
 
     Raises:
         BundleflowError: `not-approved`: the environment has no required reviewers (and the flow file allows no weaker gate), lets any
-            branch deploy, nobody approved this attempt, somebody rejected it, or who approved is behind the release.
+            branch deploy, nobody approved this attempt, somebody rejected it, or who approved is behind the release. `plan-changed`: by
+            the weaker gate another plan was approved.
     """
     reviewers = _reviewers(github, run.environment)
     current = github.workflow_run(run.run_id).attempt
@@ -66,7 +69,7 @@ def verify_gate(github: ReleaseApi, run: GatedRun, rule: ApprovalRule) -> Approv
     if reviewers:
         approvals = _approvals(github, run)
     else:
-        approvals = [verify_weaker_gate(github, run.environment, branch=run.branch, sha=run.sha, why=rule.weaker_gate)]
+        approvals = [verify_weaker_gate(github, run.environment, branch=run.branch, sha=run.sha, why=rule.weaker_gate, shown=run.plan)]
     if not rule.independent:
         return approvals[-1]
     involved = people_behind(github, environment=run.environment, run_id=run.run_id, sha=run.sha, branch=run.branch, workflow=run.workflow)

@@ -9,6 +9,7 @@ from typing import Literal
 from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi, GitHubError
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.github import Comparison, PullRequest
+from bundleflow.releases.preview import Preview
 from bundleflow.releases.weaker_gate import weaker_gate_note
 from bundleflow.report.markdown import COMMENT_LIMIT, code, fit
 
@@ -35,6 +36,8 @@ class Deployed:
         run_url: Workflow run that deployed it: the evidence, while `sha` is what is released.
         digest: Digest of the plan that was applied; empty where it is not known.
         weaker_gate: In words, why the next stage has no required reviewers, so that approving the pull request is the gate; else empty.
+        preview: The plan of the next stage as things stand now; None where nobody asked for it.
+        preview_failed: Whether it was asked for and could not be made.
     """
 
     stage: str
@@ -42,6 +45,8 @@ class Deployed:
     run_url: str
     digest: str = ""
     weaker_gate: str = ""
+    preview: Preview | None = None
+    preview_failed: bool = False
 
 
 CLICK = (
@@ -130,8 +135,8 @@ def _body(comparison: Comparison, deployed: Deployed, head: str, base: str, *, b
     if comparison.commits and comparison.commits[-1][0] != deployed.sha:
         newest = code(comparison.commits[-1][0][:12])
         parts.append(f"> [!WARNING]\n> {newest} is newer and still waits for its own deployment to {code(deployed.stage)}.")
+    parts += _plan(deployed, where)
     parts.append(
-        "**Plan:** made after the merge by the identity that only reads, shown in that run with its digest, and approved there.\n\n"
         "Merge it with a **merge commit**: production is deployed only from content that the stage before has been deployed from, and it "
         "waits for approval of its own plan."
     )
@@ -142,6 +147,17 @@ def _body(comparison: Comparison, deployed: Deployed, head: str, base: str, *, b
     parts.append("#### Commits, newest first")
     lines = [f"- {code(sha[:10])} {code(message, 120)}" for sha, message in reversed(comparison.commits)]
     return fit("\n\n".join(parts), _bunches(lines), "", limit=COMMENT_LIMIT - 200, left_out="_… and older commits._")
+
+
+def _plan(deployed: Deployed, where: str) -> list[str]:
+    """What the release would do, or where it will be shown."""
+    after = "The release makes its own plan after the merge by the identity that only reads, shows it with its digest, and has it approved."
+    if deployed.preview is None:
+        failed = f"> [!WARNING]\n> The plan of the next stage could not be previewed{where}."
+        return [*([failed] if deployed.preview_failed else []), f"**Plan:** {after}"]
+    preview = deployed.preview
+    last = f"{after} The digest stays the same as long as nothing changes meanwhile." if preview.digest else after
+    return [part for part in (preview.refused, preview.text, last) if part]
 
 
 def _bunches(lines: Sequence[str], size: int = 50) -> list[str]:

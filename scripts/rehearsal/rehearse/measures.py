@@ -16,6 +16,7 @@ REASONS = {
     "run-tests.yml/integration": "runs the change's code with the test identity only, on a deployment of its own",
     "cd-dev.yml/deploy": "has the identity that writes the development target",
     "cd-staging.yml/deploy": "has the identity that writes staging, and waits for its turn",
+    "cd-staging.yml/preview": "has production's identity that only reads, and nothing else; its plan stands in the release pull request",
     "cd-staging.yml/propose": "may write pull requests, and cannot log in",
     "cd-prod.yml/plan": "has an identity that only reads; what it plans is what a person approves",
     "cd-prod.yml/deploy": "waits for the person; only then it gets the identity that writes production",

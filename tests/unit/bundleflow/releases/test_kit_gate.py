@@ -12,7 +12,10 @@ from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.evidence import Approval
 from bundleflow.records.release_rules import ApprovalRule
 from bundleflow.releases.gate import GatedRun, verify_gate
+from bundleflow.releases.preview import Preview, artifact_name, write_preview
+from bundleflow.releases.weaker_gate import ShownPlan
 
+DIGEST = "d" * 64
 INDEPENDENT = ApprovalRule(independent=True)
 WEAKER = ApprovalRule(weaker_gate="Our plan of GitHub has no reviewers.")
 STRICT = {
@@ -28,7 +31,7 @@ def gated(world: World, reviewers: tuple[str, ...] = ("reviewer", "release-manag
     world.github.set_environment(REPOSITORY, "production", reviewers=reviewers, branches=["release"])
     run = world.start_run("cd-prod.yml", "release")
     arrive(world, run.id)
-    return GatedRun("production", run.id, 1, run.head_sha, "release", "cd-prod.yml")
+    return GatedRun("production", run.id, 1, run.head_sha, "release", "cd-prod.yml", ShownPlan("prod", ".", DIGEST, 0))
 
 
 def arrive(world: World, run_id: int) -> int:
@@ -163,14 +166,26 @@ def test_a_commit_of_nobody_known_is_refused(world: World) -> None:
 # Without required reviewers
 
 
-def merged(world: World, *, approve_it: bool = True) -> GatedRun:
+def merged(world: World, *, approve_it: bool = True, shown: str = DIGEST, bundle: str = ".") -> GatedRun:
+    """A release by a pull request that showed a plan (its digest; empty: none) before it was approved."""
     world.commit("a change")
     world.push("main")
+    staging = world.staged()
+    if shown:
+        preview(world, staging.id, shown, bundle)
     pull = world.github.open_pull(REPOSITORY, "developer", "main", "release", "Release")
     if approve_it:
         world.github.review_pull(REPOSITORY, pull.number, "reviewer", "APPROVE")
     world.github.merge_pull(REPOSITORY, pull.number, "release-manager")
-    return gated(world, ())
+    return replace(gated(world, ()), plan=ShownPlan("prod", ".", DIGEST, staging.id))
+
+
+def preview(world: World, run_id: int, digest: str, bundle: str = ".") -> None:
+    """What the preview job of a run of cd-staging keeps."""
+    folder = world.work.parent / f"preview-{run_id}-{digest[:4]}"
+    found = Preview("prod", digest, "the plan")
+    write_preview(folder, found)
+    world.github.store_artifact(run_id, artifact_name(bundle, found), folder)
 
 
 def test_strict_rules_and_an_approved_pull_request_are_a_weaker_gate(world: World) -> None:
@@ -195,6 +210,29 @@ def test_no_rules_or_no_approved_pull_request_is_no_gate(world: World) -> None:
     assert "at least one approval, review by code owners" in refusal(world, run, WEAKER)
     world.github.add_rule(REPOSITORY, "pull_request", ["release"], STRICT)
     assert "did not come to `release` by a pull request" in refusal(world, run, WEAKER)
+
+
+def test_another_plan_than_the_pull_request_showed_is_refused(world: World) -> None:
+    run = merged(world, shown="e" * 64)
+    world.github.add_rule(REPOSITORY, "pull_request", ["release"], STRICT)
+    with pytest.raises(BundleflowError) as caught:
+        verify(world, run, WEAKER)
+    assert caught.value.reason is FailureReason.PLAN_CHANGED
+    assert "not the one that `reviewer` approved" in caught.value.cause
+    assert "eeeeeeeeeeee, now it is dddddddddddd" in caught.value.cause
+
+
+@pytest.mark.parametrize("case", ["no preview", "no plan could be made", "another bundle's", "shown later", "no run"])
+def test_who_was_shown_no_plan_approved_none(world: World, case: str) -> None:
+    given = {"no plan could be made": {"shown": "none"}, "another bundle's": {"bundle": "other"}}
+    run = merged(world, **given.get(case, {"shown": ""} if case in ("no preview", "shown later") else {}))
+    world.github.add_rule(REPOSITORY, "pull_request", ["release"], STRICT)
+    if case == "shown later":
+        world.github.state.clock.advance(5)
+        preview(world, run.plan.run_id, DIGEST)
+    if case == "no run":
+        run = replace(run, plan=replace(run.plan, run_id=0))
+    assert "no plan of stage `prod` had been shown there by then" in refusal(world, run, WEAKER)
 
 
 def test_required_reviewers_stay_the_gate_where_there_are_some(world: World) -> None:

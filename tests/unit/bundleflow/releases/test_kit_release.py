@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from github_world import KIT, REPOSITORY, World
 
@@ -11,6 +14,7 @@ from bundleflow.records.evidence import DeploymentRecord
 from bundleflow.releases.comment import marker, sticky_comment
 from bundleflow.releases.deployment_record import TASK, begin_record, finish_record
 from bundleflow.releases.evidence import find_evidence, kit_repository
+from bundleflow.releases.preview import Preview
 from bundleflow.releases.release_pull_request import CLICK, MARKER, Deployed, Proposal, propose_release
 from rehearsal.github.model_actions import ReferencedWorkflow
 
@@ -18,7 +22,7 @@ RUN_URL = "https://example.com/run"
 READ = {"contents": "read", "pull-requests": "read"}
 
 
-def propose(world: World, **more: str) -> Proposal:
+def propose(world: World, **more: Any) -> Proposal:
     deployed = Deployed("staging", more.pop("sha", world.git("rev-parse", "main")), RUN_URL, **more)
     return propose_release(world.api(), head="main", base="release", deployed=deployed)
 
@@ -66,6 +70,23 @@ def test_it_says_what_is_evidence_and_what_to_click(world: World) -> None:
     assert f"**Evidence:** stage `staging` was deployed from `{sha[:12]}` ([run]({RUN_URL})), by the plan with digest `{'d' * 64}`" in body
     assert "still waits" not in body
     assert "weaker-gate" not in body
+
+
+def test_it_shows_the_plan_of_the_next_stage(world: World) -> None:
+    world.commit("a change")
+    world.push("main")
+    preview = Preview("prod", "e" * 64, f"### Plan of target prod\n\nDigest of this plan: `{'e' * 64}`")
+    number = propose(world, preview=preview).number
+    body = body_of(world, number)
+    assert preview.text in body
+    assert body.index("**Evidence:**") < body.index(preview.text) < body.index("#### Commits")
+    assert "stays the same as long as nothing changes" in body
+    refused = replace(preview, refused="> [!CAUTION]\n> **The release would be refused now** (`policy-denied`): delete")
+    propose(world, preview=refused)
+    assert body_of(world, number).index("refused now") < body_of(world, number).index(preview.text)
+    propose(world, preview_failed=True)
+    assert f"could not be previewed ([run]({RUN_URL}))" in body_of(world, number)
+    assert preview.text not in body_of(world, number)
 
 
 def test_it_warns_of_commits_that_are_not_deployed_yet_and_of_a_weaker_gate(world: World) -> None:
