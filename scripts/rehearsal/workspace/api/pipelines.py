@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
+from rehearsal.workspace.api.catalog import paged
 from rehearsal.workspace.errors import ApiError, does_not_exist, invalid
 from rehearsal.workspace.http import Json, body, flag, ok, page
 from rehearsal.workspace.services import Services, caller
@@ -51,7 +52,7 @@ def routes(services: Services) -> list[Route]:
         if text := request.query_params.get("filter"):
             items = [item for item in items if _matches(item, text)]
         shown, token = page(request, items, default=25, largest=100)
-        return ok(({"statuses": shown} if shown else {}) | ({"next_page_token": token} if token else {}))
+        return ok(paged("statuses", shown, token))
 
     async def edit(request: Request) -> Response:
         current, values = found(request), await body(request)
