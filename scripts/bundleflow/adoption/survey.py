@@ -39,6 +39,7 @@ class Target:
         unset: Variables without any value in this target.
         has_profile: Whether it names a profile of a laptop's configuration file, which no runner has.
         warnings: Warnings that the CLI gives for it as it is.
+        root_path: Folder that it is deployed to, as far as the files say it.
     """
 
     name: str
@@ -50,6 +51,7 @@ class Target:
     unset: tuple[str, ...] = ()
     has_profile: bool = False
     warnings: tuple[str, ...] = ()
+    root_path: str = ""
 
 
 @dataclass(frozen=True)
@@ -62,6 +64,8 @@ class Bundle:
         name: `bundle: name:`.
         targets: Its targets in the order of the file.
         jobs: Keys of its jobs, sorted; empty too where only Python code defines them.
+        kinds: Kinds of its resources, such as `jobs`, sorted.
+        run_as: Whether jobs run as somebody else than who deploys them.
         declares_targets: False: it declares none, and the CLI's implicit target `default` is meant.
     """
 
@@ -70,6 +74,8 @@ class Bundle:
     name: str
     targets: tuple[Target, ...]
     jobs: tuple[str, ...] = ()
+    kinds: tuple[str, ...] = ()
+    run_as: bool = False
     declares_targets: bool = True
 
 
@@ -149,9 +155,13 @@ def _bundle(folder: str, file: str, documents: list[object], jobs: list[str]) ->
                 unset=unset_variables(document, str(key)),
                 has_profile=bool((configuration.get("workspace") or {}).get("profile")),
                 warnings=foreseen_warnings(configuration),
+                root_path=str(configuration["workspace"]["root_path"]),
             )
         )
-    return Bundle(folder, file, name, tuple(targets), tuple(jobs), bool(declared))
+    configurations = [target_configuration(document, target.name) for target in targets]
+    kinds = sorted({str(kind) for each in configurations for kind, items in (each.get("resources") or {}).items() if items})
+    run_as = any("run_as" in each for each in configurations)
+    return Bundle(folder, file, name, tuple(targets), tuple(jobs), tuple(kinds), run_as, bool(declared))
 
 
 def _unusable(folder: str) -> str:
