@@ -27,6 +27,13 @@ def program(environment: Mapping[str, str]) -> str | None:
     return shutil.which("java", path=environment.get("PATH", ""))
 
 
+def variables(environment: Mapping[str, str]) -> dict[str, str]:
+    """Give the variables by which JAR tasks find Java and the client in an environment that has nothing else of this one."""
+    found, folder = program(environment), client_folder(environment)
+    home = {"JAVA_HOME": str(Path(found).resolve().parents[1])} if found else {}
+    return {**home, **({FOLDER_VARIABLE: str(folder)} if folder else {})}
+
+
 def client_folder(environment: Mapping[str, str]) -> Path | None:
     """Give the folder that `FOLDER_VARIABLE` names; None where it is not set, or no folder."""
     named = environment.get(FOLDER_VARIABLE, "")

@@ -24,9 +24,7 @@ def install(address: str, say: Callable[[str], None]) -> None:
     host, _, port = address.rpartition(":")
 
     def connect(self: smtplib.SMTP, wanted: str, wanted_port: int, timeout: Any) -> socket.socket:
-        say(
-            f"Mail for the server {wanted}:{wanted_port} is delivered to this workspace's own mailbox; its login and encryption are imitated."
-        )
+        say(f"Mail for {wanted}:{wanted_port} is delivered to this workspace's own mailbox; login and encryption are imitated.")
         self._bundleflow_here = True  # type: ignore[attr-defined]
         return socket.create_connection((host, int(port)), timeout if isinstance(timeout, int | float) else None)
 

@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from rehearsal.executor import virtual_paths
+from rehearsal.executor import outgoing_mail, virtual_paths
 from rehearsal.executor.environment import TaskEnvironment
 from rehearsal.executor.errors import NotebookExit, TaskEnded, TaskRefused
 from rehearsal.executor.own_packages import hide_own_package
@@ -42,10 +42,14 @@ def run_task(payload: dict[str, Any], report: Report) -> int:
     signal.signal(signal.SIGTERM, _end)
     try:
         virtual_paths.install(paths)
+        if spec.mailbox:
+            outgoing_mail.install(spec.mailbox, environment.say)
         hide_own_package()
         main = types.ModuleType("__main__")
         main.__file__ = spec.path or "task"
         sys.modules["__main__"] = main
+        if spec.maven and spec.kind != "spark_jar":
+            environment.say(f"Maven libraries have no effect here, Spark runs without a JVM: {', '.join(spec.maven)}")
         for requirement in spec.requirements:
             environment.requirements.add(requirement)
         environment.seconds["start"] = time.monotonic() - began

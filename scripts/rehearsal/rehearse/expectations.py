@@ -8,7 +8,7 @@ from typing import Any
 
 from bundleflow.records.flow import FLOW_FILE, load_flow
 from rehearsal.actions.outcome import MISSING
-from rehearsal.rehearse import githubview, left_behind, stops
+from rehearsal.rehearse import githubview, left_behind, outcomes, stops
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.project import Project
 from rehearsal.rehearse.result import Check
@@ -191,5 +191,6 @@ _CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     model.MergeRefused: _merge_refused,
     model.Output: _output,
     **stops.CHECKS,
+    **outcomes.CHECKS,
     **left_behind.CHECKS,
 }

@@ -46,6 +46,8 @@ class Memory:
     """Ids of job runs that were there before the present scene."""
     jobs_before: dict[str, dict[int, str]] = field(default_factory=dict)
     """Stage → its jobs (id → settings as JSON) when the present scene began."""
+    mails_before: int = 0
+    """How many mails were in the mailbox when the present scene began."""
     left: set[int] = field(default_factory=set)
     """Workflow runs that wait at a gate which nobody answers."""
     waiting_before: set[int] = field(default_factory=set)

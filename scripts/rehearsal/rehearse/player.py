@@ -19,6 +19,7 @@ from rehearsal.rehearse.result import Check, Scenario, Step
 from rehearsal.rehearse.stage import Stage
 from rehearsal.rehearse.view import WorkspaceView
 from rehearsal.scenarios import model
+from rehearsal.scenarios.outcomes import Mailed
 
 SCENE_LIMIT_S = 600.0
 _MEANWHILE_LIMIT_S = 120.0
@@ -89,6 +90,8 @@ class Player:
         memory.gates, memory.refusal, memory.output = [], "", {}
         if any(isinstance(each, model.Untouched) for scene in scenes for each in scene.expectations):
             memory.jobs_before = memory.settings_by_stage()
+        if any(isinstance(each, Mailed) for scene in scenes for each in scene.expectations):
+            memory.mails_before = len(memory.view.mails())
         memory.waiting_before = self._reviewers.still_left()
         memory.job_runs_before = {int(run["run_id"]) for run in memory.view.runs()}
         over = threading.Event()

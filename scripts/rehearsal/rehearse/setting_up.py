@@ -9,7 +9,7 @@ import yaml
 
 from bundleflow.records.flow import FLOW_FILE
 from rehearsal.actions.driver import WORKFLOWS, git
-from rehearsal.rehearse import githubview
+from rehearsal.rehearse import githubview, jar_tasks
 from rehearsal.rehearse.acts import fits
 from rehearsal.rehearse.player import Player
 from rehearsal.rehearse.result import Scenario, Step
@@ -51,13 +51,13 @@ class Director:
             return [Scenario(story.name, story.title, ok=True, left_out=unfit)]
         played = []
         if story.deployed and not self._is_set_up:
-            self._put_back(quick=SET_UP.quick)
+            self._put_back(SET_UP)
             played.append(self._player.play(SET_UP, shown))
             self._is_set_up = self._begun = True
             if not played[-1].ok:
                 return played
-        if self._begun or story.quick:
-            self._put_back(quick=story.quick)
+        if self._begun or story.quick or story.without_java:
+            self._put_back(story)
         self._begun = True
         return [*played, self._player.play(story, shown)]
 
@@ -82,8 +82,8 @@ class Director:
             return f"the project has no workflow `{action.file}`"
         return ""
 
-    def _put_back(self, *, quick: bool) -> None:
-        """Give `main` and `release` the project's first content again, by a new commit on top; no workflow starts."""
+    def _put_back(self, story: model.Story) -> None:
+        """Give `main` and `release` the project's first content again, as the story needs it, by a new commit on top; nothing starts."""
         stage, clone = self._stage, str(self._stage.project.root)
         repository = stage.project.repository
         stage.driver.asleep = True
@@ -95,8 +95,10 @@ class Director:
             git(["-C", clone, "checkout", "--quiet", "-B", "main", "origin/main"])
             git(["-C", clone, "rm", "-r", "-q", "."])
             git(["-C", clone, "checkout", "--quiet", self._first, "--", "."])
-            if quick:
+            if story.quick:
                 _leave_jobs_out(stage.project.root / FLOW_FILE)
+            if story.without_java:
+                self._leave_jar_tasks_out(story)
             git(["-C", clone, "add", "--all"])
             if git(["-C", clone, "status", "--porcelain"]):
                 commit(stage.project.root, OWNER, "Where the next story begins")
@@ -104,6 +106,12 @@ class Director:
             stage.github.refs_changed(repository, OWNER)
         finally:
             stage.driver.asleep = False
+
+    def _leave_jar_tasks_out(self, story: model.Story) -> None:
+        """Do what is done with a project on a machine that has no Java."""
+        changes = jar_tasks.leave_out(self._stage.project.root, f"scenario {story.name} is played as on a machine without Java")
+        self._stage.project.changes.extend(changes)
+        jar_tasks.say(changes, self._tell)
 
 
 def _leave_jobs_out(flow: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import json
+import os
 import secrets
 import shutil
 import signal
@@ -25,10 +26,11 @@ from rehearsal.actions import kit
 from rehearsal.actions.driver import Driver, Settings, git
 from rehearsal.actions.masking import Masker
 from rehearsal.actions.sources import Source, Sources
+from rehearsal.executor import java
 from rehearsal.github.server import Server
 from rehearsal.github.world import GitHub
+from rehearsal.rehearse import jar_tasks, settings, survey
 from rehearsal.rehearse import project as projects
-from rehearsal.rehearse import settings, survey
 from rehearsal.rehearse.guard import Guard
 from rehearsal.rehearse.project import Project
 from rehearsal.rehearse.proxy import RefusingProxy
@@ -120,7 +122,7 @@ class Stage:
         settings.link_programs(self.folder, wishes.cli)
         with ThreadPoolExecutor(2) as pool:
             github = pool.submit(self._start_github, wishes.number)
-            self.project = self._take_project(wishes)
+            self.project = self._take_project(wishes, tell)
             self._github_server, self.github = github.result()
         self._closers.append(self._github_server.stop)
         self._start_workspace(wishes.spark_remote)
@@ -149,7 +151,7 @@ class Stage:
         self._configure_environments()
         self.timings.add("setting the stage", self.started)
 
-    def _take_project(self, wishes: Wishes) -> Project:
+    def _take_project(self, wishes: Wishes, tell: Callable[[str], None]) -> Project:
         started = time.monotonic()
         # The folder's name matters: a template takes the project's name from it.
         root = self.folder / "project" / ((wishes.directory.resolve().name or "project") if wishes.directory else wishes.template)
@@ -160,6 +162,11 @@ class Stage:
             projects.render_template(wishes.template, root, self.environment)
             given = template = wishes.template
         taken = projects.take(root, given, template)
+        why = java.why_no_jar_task(os.environ)
+        if why:
+            left_out = jar_tasks.leave_out(root, why)
+            taken.changes.extend(left_out)
+            jar_tasks.say(left_out, tell)
         self.timings.add("taking the project", started)
         return taken
 
@@ -182,7 +189,8 @@ class Stage:
             self.client_ids[planning] = self.client_ids[deploying]
         identities = self.folder / "identities.json"
         identities.write_text(json.dumps(self._identities(), indent=1), encoding="utf-8")
-        self.workspace = WorkspaceServer(self.folder / "workspace", identities, self.environment, spark_remote)
+        environment = {**self.environment, **java.variables(os.environ)}
+        self.workspace = WorkspaceServer(self.folder / "workspace", identities, environment, spark_remote)
         self._closers.append(self.workspace.close)
 
     def _identities(self) -> dict[str, object]:

@@ -22,6 +22,7 @@ class DeployedJob:
     name: str
     root: str
 
+
 _OWN = re.compile(r"-(?:pr\d+|run)-\d+")
 """The suffix that a pull request's own deployment has in every name and path."""
 
@@ -46,6 +47,7 @@ class WorkspaceView:
     url: str
     token: str
     _client: httpx.Client = field(init=False)
+    _warehouse: str = field(init=False, default="")
 
     def __post_init__(self) -> None:
         self._client = httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.token}"}, timeout=_LIMIT_S, trust_env=False)
@@ -139,6 +141,31 @@ class WorkspaceView:
                 return run
             time.sleep(0.1)
         raise TimeoutError(f"run {run_id} of the imitated workspace did not end within {limit_s:g} s")
+
+    def query(self, statement: str) -> list[list[str | None]]:
+        """Give the rows of an SQL query, every value as text.
+
+        Raises:
+            httpx.HTTPStatusError: The query is wrong, or a table of it is not there.
+        """
+        if not self._warehouse:
+            made = self._client.post("/api/2.0/sql/warehouses", json={"name": "looks of a rehearsal", "cluster_size": "2X-Small"})
+            made.raise_for_status()
+            self._warehouse = str(made.json()["id"])
+        asked = {"statement": statement, "warehouse_id": self._warehouse, "wait_timeout": "30s"}
+        answer = self._client.post("/api/2.0/sql/statements", json=asked, timeout=2 * _LIMIT_S)
+        answer.raise_for_status()
+        said: dict[str, Any] = answer.json()
+        if said["status"]["state"] != "SUCCEEDED":
+            problem = str(said["status"].get("error", said["status"]))
+            raise httpx.HTTPStatusError(problem, request=answer.request, response=answer)
+        rows: list[list[str | None]] = (said.get("result") or {}).get("data_array") or []
+        return rows
+
+    def mails(self) -> list[dict[str, Any]]:
+        """Give every mail of the workspace's mailbox, opened, oldest first."""
+        found: list[dict[str, Any]] = self.get("/_local/mail")["mails"]
+        return found
 
     def output(self, task_run_id: int) -> dict[str, Any]:
         """Give the output of one task."""

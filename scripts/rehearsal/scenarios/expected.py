@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rehearsal.scenarios.outcomes import OfJobRun
+
 
 @dataclass(frozen=True)
 class OfStage:
@@ -175,5 +177,5 @@ Expectation = (
     WorkflowEnds | JobEnds | OneComment | Deployed | NotDeployed | Updated | JobsRan | OwnDeploymentGone | Recorded
     | ReleaseProposed | GateAsked | Champion | MergeRefused | Output | Stopped | Rejected | Superseded | WaitsAtGate
     | GateNotAsked | Untouched | OneAfterTheOther | ReadOnly | NoComment | Says
-    | SmokePassed | OwnDeploymentLeft | OwnDeploymentReaped | MadeByHandLeftAlone
+    | SmokePassed | OwnDeploymentLeft | OwnDeploymentReaped | MadeByHandLeftAlone | OfJobRun
 )  # fmt: skip

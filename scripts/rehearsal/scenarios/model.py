@@ -177,6 +177,7 @@ class Story:
         quick: Deployments run no jobs: what the story shows happens before, and has nothing to do with them.
         template: The template that it is played on where the user names no project. Stories of `GENERAL` can be played on other templates
             too; a project given by its folder is played with every story that fits it.
+        without_java: It is played as on a machine without Java: JAR tasks are left out before anything is deployed.
     """
 
     name: str
@@ -185,3 +186,4 @@ class Story:
     deployed: tuple[str, ...] = ()
     quick: bool = False
     template: str = GENERAL
+    without_java: bool = False

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from rehearsal.workspace.deployment_jobs import DeploymentJobs
 from rehearsal.workspace.errors import ApiError, does_not_exist, invalid
 from rehearsal.workspace.http import body, flag, number, ok, page_token, query, required
-from rehearsal.workspace.jobs import shapes
+from rehearsal.workspace.jobs import mail_api, shapes
 from rehearsal.workspace.jobs.engine import Engine
 from rehearsal.workspace.jobs.model import Job
 from rehearsal.workspace.jobs.runs_api import RunsApi, offset_of
@@ -161,6 +161,8 @@ def routes(services: Services) -> list[Route]:
         for version in ("2.2", "2.1", "2.0")
         for method, path, handler in handlers
     ]
+    if engine.runner.specs.mailbox:
+        found += mail_api.routes(engine.runner.specs.mailbox)
     found.append(Route("/_local/jobs/fire", runs.fire_schedule, methods=["POST"]))
     found.append(Route("/_local/jobs/lineage", runs.lineage, methods=["GET"]))
     found.append(Route("/_local/jobs/log", runs.log, methods=["GET"]))

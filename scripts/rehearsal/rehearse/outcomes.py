@@ -1,0 +1,59 @@
+"""Compares what a scene expects with what its job runs left: how tasks ended, what stands in tables, who got which mail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from rehearsal.rehearse.memory import Memory
+from rehearsal.rehearse.result import Check
+from rehearsal.scenarios import outcomes
+
+_MAIL_LIMIT_S = 10.0
+
+
+def _tasks_end(wanted: outcomes.TasksEnd, memory: Memory) -> Check:
+    target = memory.target_of(wanted.stage)
+    ids = {job.job_id for job in memory.view.jobs(target) if job.key == wanted.job}
+    runs = [run for run in memory.view.runs() if int(run["job_id"]) in ids and int(run["run_id"]) not in memory.job_runs_before]
+    expected = f"{wanted.stage}: in {wanted.job} " + ", ".join(f"{key} ends with {result}" for key, result in wanted.ends)
+    expected += f"; {', '.join(wanted.without)} is not part of it" if wanted.without else ""
+    if not runs:
+        return Check(expected, ok=False, found="it did not run")
+    ended = {str(task["task_key"]): str(task.get("state", {}).get("result_state", "")) for task in runs[0].get("tasks", [])}
+    ok = all(ended.get(key) == result for key, result in wanted.ends) and not set(wanted.without) & set(ended)
+    return Check(expected, ok=ok, found=", ".join(f"{key}: {result}" for key, result in ended.items()))
+
+
+def _queried(wanted: outcomes.Queried, memory: Memory) -> Check:
+    rows = memory.view.query(wanted.statement)
+    return Check(f"{wanted.stage}: {wanted.title}", ok=rows == [list(row) for row in wanted.rows], found=str(rows)[:400])
+
+
+def _mailed(wanted: outcomes.Mailed, memory: Memory) -> Check:
+    """Look into the mailbox; the workspace sends its own mails in the background, so one may take a moment."""
+    expected = f"{wanted.to} gets a mail about {wanted.subject!r}" + (f" with {wanted.attachment} attached" if wanted.attachment else "")
+    until = time.monotonic() + _MAIL_LIMIT_S
+    while True:
+        mails = memory.view.mails()[memory.mails_before :]
+        fitting = [mail for mail in mails if wanted.subject in mail["subject"] and wanted.to in mail["to"] and _is_attached(wanted, mail)]
+        if fitting or time.monotonic() > until:
+            break
+        time.sleep(0.1)
+    told = [f"{mail['subject']} to {mail['to']}, {len(mail['attachments'])} attached" for mail in mails]
+    return Check(expected, ok=bool(fitting), found="; ".join(told) or "no mail")
+
+
+def _is_attached(wanted: outcomes.Mailed, mail: dict[str, Any]) -> bool:
+    if not wanted.attachment:
+        return True
+    found = [each for each in mail["attachments"] if each["name"].endswith(wanted.attachment)]
+    return any(all(text in each["text"] for text in wanted.holds) for each in found)
+
+
+CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
+    outcomes.TasksEnd: _tasks_end,
+    outcomes.Queried: _queried,
+    outcomes.Mailed: _mailed,
+}

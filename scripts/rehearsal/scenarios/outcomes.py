@@ -1,0 +1,59 @@
+"""What a scene can expect of what its job runs left: how tasks ended, what stands in tables, who got which mail."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class TasksEnd:
+    """Tasks of the newest run that the stage's job has had in this scene ended so.
+
+    Args:
+        stage: The stage.
+        job: Key of the job.
+        ends: Pairs of a task's key and its result; other tasks may be there.
+        without: Tasks that must not be part of the run.
+    """
+
+    stage: str
+    job: str
+    ends: tuple[tuple[str, str], ...]
+    without: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Queried:
+    """An SQL query on the stage's tables gives exactly these rows.
+
+    Args:
+        stage: The stage.
+        title: What it asks, in a few words.
+        statement: The query, with full names of tables.
+        rows: Its rows; every value as text.
+    """
+
+    stage: str
+    title: str
+    statement: str
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
+class Mailed:
+    """Somebody got a mail in this scene.
+
+    Args:
+        to: An address among its recipients.
+        subject: Text that its subject holds.
+        attachment: How the name of a file ends that is attached; empty: none is asked for.
+        holds: Texts that the attached file holds.
+    """
+
+    to: str
+    subject: str
+    attachment: str = ""
+    holds: tuple[str, ...] = ()
+
+
+OfJobRun = TasksEnd | Queried | Mailed
