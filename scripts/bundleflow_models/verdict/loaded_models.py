@@ -86,7 +86,15 @@ def _answers(gate: Gate, model: Any, asked: pd.DataFrame) -> Predictions:
         values = values[named[0]]
     if gate.problem != "classification" or not NEEDS_PROBABILITIES & set(gate.all_metrics):
         return Predictions(values)
-    raw: Any = model.get_raw_model() if hasattr(model, "get_raw_model") else None
+    raw = _raw_model(model)
     if not (hasattr(raw, "predict_proba") and hasattr(raw, "classes_")):
         return Predictions(values)
     return Predictions(values, raw.predict_proba(asked), tuple(raw.classes_))
+
+
+def _raw_model(model: Any) -> Any:
+    """The model as its library knows it; None for a kind of model that has none."""
+    try:
+        return model.get_raw_model()
+    except (AttributeError, RuntimeError):  # an MLflow that cannot give it, or a model of code
+        return None

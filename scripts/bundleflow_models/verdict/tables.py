@@ -37,7 +37,10 @@ def _read_file(path: Path) -> pd.DataFrame:
     import pandas as pd
 
     try:
-        return pd.read_csv(path) if path.suffix.lower() == ".csv" else pd.read_parquet(path)
+        if path.suffix.lower() == ".csv":
+            # Each number as it was written, and only an empty field is missing: else the rows are not those that were frozen.
+            return pd.read_csv(path, float_precision="round_trip", keep_default_na=False, na_values=[""])
+        return pd.read_parquet(path)
     except (OSError, ValueError, ImportError) as error:
         raise _unreadable(f"The file {path} cannot be read: {error}", "Check the path and that it is a CSV or Parquet file.") from error
 
