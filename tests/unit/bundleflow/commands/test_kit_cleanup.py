@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.service.workspace import ImportFormat
 from github_world import REPOSITORY, World
+from stand_ins import stand_ins_at
 
 from rehearsal.github.model_actions import Run
 
@@ -160,32 +160,11 @@ def pulls(world: World, tmp_path: Path) -> Iterator[Pulls]:
         "a bundle", **{"databricks.yml": BUNDLE, "bundleflow.yml": FLOW, "tidy.py": "print('tidied')\n", ".gitignore": ".databricks/\n"}
     )
     world.push("main")
-    cli = tmp_path / "databricks"
-    cli.write_text(f'#!/bin/sh\nexec {sys.executable} -m bundleflow local databricks "$@"\n')
-    cli.chmod(0o755)
     (tmp_path / "identities.json").write_text(
         json.dumps({"identities": [{"user_name": "tester@example.com", "token": "t"}], "catalogs": ["main"]})
     )
-    workspace = [sys.executable, "-m", "bundleflow", "local", "workspace", "--identities", str(tmp_path / "identities.json")]
-    process = subprocess.Popen(workspace, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "DATABRICKS_CLI_PATH": str(cli),
-        "DATABRICKS_HOST": process.stdout.readline().strip(),
-        "DATABRICKS_TOKEN": "t",
-        "DATABRICKS_CONFIG_FILE": os.devnull,
-        "DATABRICKS_CACHE_DIR": str(tmp_path / "cache"),
-        "BUNDLEFLOW_POLL_SECONDS": "0.2",
-        "BUNDLEFLOW_STAGE": "test",
-    }
-    try:
-        yield Pulls(world, env, tmp_path)
-    finally:
-        process.terminate()
-        process.wait(30)
-        process.stdout.close()
+    with stand_ins_at(tmp_path, "--identities", str(tmp_path / "identities.json")) as env:
+        yield Pulls(world, {**env, "BUNDLEFLOW_STAGE": "test"}, tmp_path)
 
 
 def test_two_pull_requests_side_by_side_do_not_disturb_each_other(pulls: Pulls) -> None:

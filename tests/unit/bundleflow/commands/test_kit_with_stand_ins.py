@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from databricks.sdk import WorkspaceClient
 from databricks.sdk.core import Config
 from databricks.sdk.service.jobs import JobSettings
 from databricks.sdk.service.workspace import ImportFormat
+from stand_ins import stand_ins_at
 
 BUNDLE = """\
 bundle: {name: small}
@@ -77,29 +77,12 @@ def stand_ins(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[StandI
     (folder / "databricks.yml").write_text(BUNDLE)
     (folder / "bundleflow.yml").write_text(FLOW)
     (folder / "tidy.py").write_text("print('tidied')\n")
-    cli = tmp_path / "databricks"
-    cli.write_text(f'#!/bin/sh\nexec {sys.executable} -m bundleflow local databricks "$@"\n')
-    cli.chmod(0o755)
     (tmp_path / "faults.json").write_text(json.dumps(getattr(request, "param", [])))
-    workspace = [sys.executable, "-m", "bundleflow", "local", "workspace", "--faults", str(tmp_path / "faults.json")]
-    process = subprocess.Popen(workspace, stdout=subprocess.PIPE, text=True)
-    assert process.stdout is not None
-    env = {
-        "PATH": os.environ["PATH"],
-        "HOME": str(tmp_path),
-        "DATABRICKS_CLI_PATH": str(cli),
-        "DATABRICKS_HOST": process.stdout.readline().strip(),
-        "DATABRICKS_TOKEN": "t",
-        "DATABRICKS_CONFIG_FILE": os.devnull,
-        "DATABRICKS_CACHE_DIR": str(tmp_path / "cache"),
-        "BUNDLEFLOW_POLL_SECONDS": "0.2",
-    }
-    git = ["git", "-c", "user.name=developer", "-c", "user.email=developer@example.com"]
-    for argv in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
-        subprocess.run([*git, *argv], cwd=folder, env=env, timeout=30, check=True)
-    yield StandIns(folder, env)
-    process.terminate()
-    process.wait(30)
+    with stand_ins_at(tmp_path, "--faults", str(tmp_path / "faults.json")) as env:
+        git = ["git", "-c", "user.name=developer", "-c", "user.email=developer@example.com"]
+        for argv in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "start"]):
+            subprocess.run([*git, *argv], cwd=folder, env=env, timeout=30, check=True)
+        yield StandIns(folder, env)
 
 
 def test_what_is_changed_behind_the_bundles_back_is_shown_and_undone(stand_ins: StandIns) -> None:
