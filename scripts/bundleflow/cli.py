@@ -35,6 +35,7 @@ COMMANDS: dict[str, Command] = {
         "plan the stage after this one, for the release pull request to show", "bundleflow.commands.preview_release"
     ),
     "plan-release": Command("check the evidence and make the plan to be approved", "bundleflow.commands.plan_release"),
+    "explain-gate": Command("say why a job behind a gate never began", "bundleflow.commands.explain_gate"),
     "validate": Command("validate a target of the bundle", "bundleflow.commands.validate"),
     "plan": Command("show what a deployment would change; `plan render FILE` shows a saved plan", "bundleflow.commands.plan"),
     "deploy": Command("plan and deploy a target", "bundleflow.commands.deploy"),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from bundleflow.adapters.github import GitHubError
+from bundleflow.adapters.github import GitHubApi, GitHubError
 from bundleflow.adapters.github_release import ReleaseApi
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.evidence import Approval
+from bundleflow.records.github import Review
 from bundleflow.records.release_rules import ApprovalRule
 from bundleflow.releases.evidence import DEPLOYING_JOB
 from bundleflow.releases.independence import people_behind
@@ -83,6 +85,34 @@ def verify_gate(github: ReleaseApi, run: GatedRun, rule: ApprovalRule) -> Approv
     return free[-1]
 
 
+def why_not_begun(github: GitHubApi, environment: str, run_id: int) -> BundleflowError:
+    """Why the job behind the gate of an environment ended before its first step.
+
+    Args:
+        github: The repository.
+        environment: Environment of the gated job.
+        run_id: GitHub's id of the workflow run.
+
+    Returns:
+        `not-approved` with who rejected it; `outside-trouble` when nobody did.
+    """
+    rejected = [each for each in github.reviews(run_id) if environment in each.environments and each.state == "rejected"]
+    if rejected:
+        return _rejected(rejected[-1], environment)
+    return BundleflowError(
+        f"The deploying job ended before its first step, and nobody rejected it at the gate of `{environment}`.",
+        fix=f"Look at the job on the run's page: the branch may not deploy to `{environment}` (its deployment branches), or the runner was "
+        "lost.",
+        reason=FailureReason.OUTSIDE_TROUBLE,
+        exit_code=ExitCode.TROUBLE,
+    )
+
+
+def _rejected(review: Review, environment: str) -> BundleflowError:
+    said = f" (“{review.comment[:200]}”)" if review.comment else ""
+    return refused(f"`{review.user}` rejected the deployment to `{environment}`{said}.", "Start a new run when the objection is met.")
+
+
 def _reviewers(github: ReleaseApi, environment: str) -> tuple[str, ...]:
     try:
         return github.gate(environment).reviewers
@@ -113,9 +143,8 @@ def _approvals(github: ReleaseApi, run: GatedRun) -> list[Approval]:
     """
     reviews = [review for review in github.reviews(run.run_id) if run.environment in review.environments]
     given = [review for review in reviews if review.state == "approved" and not review.user_is_bot and review.user]
-    if not given and any(review.state == "rejected" for review in reviews):
-        who = next(review.user for review in reviews if review.state == "rejected")
-        raise refused(f"`{who}` rejected the deployment to `{run.environment}`.", "Start a new run when the objection is met.")
+    if not given and (rejected := [review for review in reviews if review.state == "rejected"]):
+        raise _rejected(rejected[-1], run.environment)
     fix = "Have a required reviewer approve the run; do not let administrators bypass the rules of this environment."
     if not given:
         raise refused(f"Nobody approved this run for `{run.environment}` (an administrator may have bypassed the gate).", fix)

@@ -20,6 +20,7 @@ REASONS = {
     "cd-staging.yml/propose": "may write pull requests, and cannot log in",
     "cd-prod.yml/plan": "has an identity that only reads; what it plans is what a person approves",
     "cd-prod.yml/deploy": "waits for the person; only then it gets the identity that writes production",
+    "cd-prod.yml/refused": "says who rejected the job before it, which never began and cannot say so itself",
     "cleanup.yml/cleanup": "removes what a closed pull request may have left, once its tests are over",
 }
 """Workflow and job of the kit → why it is a job of its own."""

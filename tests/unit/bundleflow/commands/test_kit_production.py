@@ -37,9 +37,12 @@ class Release:
         return code
 
     def approve(self) -> None:
+        self.answer("approved")
+
+    def answer(self, state: str) -> None:
         job = self.project.world.job(self.run, environment="production")
         self.project.world.github.request_deployment(job.id)
-        self.project.world.github.review_gate(self.run.id, "production", "reviewer", "approved", "go")
+        self.project.world.github.review_gate(self.run.id, "production", "reviewer", state, "go")
 
     def deploy(self, **env: str) -> int:
         self.project.job("prod", "production", self.run, BUNDLEFLOW_APPROVED_DIGEST=self.digest, **self.env, **env)
@@ -73,6 +76,18 @@ def failed(project: Project) -> Release:
 
 def records(project: Project) -> list[Any]:
     return list(project.world.api().kit_deployments("production", TASK, 10))
+
+
+def test_a_rejected_release_has_its_reason_told_by_the_job_after_it(project: Project, capsys: pytest.CaptureFixture[str]) -> None:
+    project.world.staged()
+    release = Release(project)
+    assert release.plan() == 0
+    release.answer("rejected")
+    project.job("prod", "production", release.run, {"actions": "read"})
+    assert project.call("explain-gate") == 1
+    assert project.outputs["failure-reason"] == "not-approved"
+    assert "rejected the deployment to `production`" in project.summary.replace("\\", "")
+    assert "::error title=bundleflow%3A not-approved::" in capsys.readouterr().err
 
 
 # Superseded

@@ -8,10 +8,10 @@ from dataclasses import replace
 import pytest
 from github_world import ALL, REPOSITORY, World
 
-from bundleflow.records.errors import BundleflowError, FailureReason
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.evidence import Approval
 from bundleflow.records.release_rules import ApprovalRule
-from bundleflow.releases.gate import GatedRun, verify_gate
+from bundleflow.releases.gate import GatedRun, verify_gate, why_not_begun
 from bundleflow.releases.preview import Preview, artifact_name, write_preview
 from bundleflow.releases.weaker_gate import ShownPlan
 
@@ -161,6 +161,16 @@ def test_a_commit_of_nobody_known_is_refused(world: World) -> None:
     run = gated(world)
     approve(world, run)
     assert "Nobody can say who wrote" in refusal(world, run, INDEPENDENT)
+
+
+def test_a_job_that_never_began_is_explained(world: World) -> None:
+    run = gated(world)
+    nobody = why_not_begun(world.api({"actions": "read"}), "production", run.run_id)
+    assert (nobody.reason, nobody.exit_code) == (FailureReason.OUTSIDE_TROUBLE, ExitCode.TROUBLE)
+    approve(world, run, answer="rejected")
+    error = why_not_begun(world.api({"actions": "read"}), "production", run.run_id)
+    assert (error.reason, error.cause) == (FailureReason.NOT_APPROVED, "`reviewer` rejected the deployment to `production` (“go”).")
+    assert why_not_begun(world.api(), "another", run.run_id).reason is FailureReason.OUTSIDE_TROUBLE
 
 
 # Without required reviewers
