@@ -26,6 +26,7 @@ VALUES: Mapping[str, str] = {
     "environment": "GitHub environment of the stage, as the flow file has it",
     "plan_environment": "GitHub environment of the identity that plans (cd-prod; cd-staging for the preview, empty for none)",
     "bundle_dir": "folder of databricks.yml, relative to the repository's root; `.` is left out",
+    "bundles": "folders of several bundles, in place of bundle_dir: a list; a pull request is checked for those that it touches",
 }
 """What can be given to a caller, all of it optional: the defaults, those of the Iris template, stand at the head of each file."""
 
@@ -58,7 +59,8 @@ def render_caller(name: str, values: Mapping[str, str | Sequence[str]], *, sha: 
     unknown = sorted(set(values) - set(VALUES))
     if unknown:
         raise _wrong(f"A caller has no value `{unknown[0]}`.", f"Values: {', '.join(VALUES)}.")
-    given = {key: scalar(value) if isinstance(value, str) else [scalar(each) for each in value] for key, value in values.items()}
+    # Empty is a value of its own: it leaves a line out.
+    given = {key: value and scalar(value) if isinstance(value, str) else [scalar(each) for each in value] for key, value in values.items()}
     template = jinja_environment(root).get_template(f"{CALLERS}/{name}{SUFFIX}")
     return template.render(given | pinned(sha))
 

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from bundleflow.adapters.login_claims import Claims, policy_command, subject_settings
 from bundleflow.adoption.advice import DEVELOP, MAIN, RELEASE
+from bundleflow.adoption.files import callers
 from bundleflow.adoption.proposal import Proposal, ProposedStage
 from bundleflow.report.markdown import block, code, escape, table
 
@@ -17,7 +18,7 @@ ISSUER = "https://token.actions.githubusercontent.com"
 AUDIENCE = "YOUR-DATABRICKS-ACCOUNT-ID"
 SETTINGS = "Settings → Environments"
 BRANCH_OF = {"dev": DEVELOP, "test": "", "staging": MAIN, "prod": RELEASE}
-"""Stage → the only branch that may use its environment; empty: pull requests do, so none can be named."""
+"""Stage → the branch whose runs use its environment; empty: pull requests do, so none can be named."""
 
 WRITES: Mapping[str, str] = {
     "schemas": "`USE CATALOG` and `CREATE SCHEMA` on the catalog",
@@ -98,10 +99,16 @@ def checklist(proposal: Proposal, place: Place) -> str:
         "\n".join(_grants(proposal)),
         "\n".join(_rules(proposal)),
     ]
-    notes = [f"- **{escape(note.subject)}**: {escape(note.text)}" + _added(note.add) for note in proposal.notes]
+    notes = [f"- **{escape(note.subject)}**: {with_code(note.text)}" + _added(note.add) for note in proposal.notes]
     if notes:
         parts.append("### Worth knowing\n\n" + "\n".join(notes))
     return "\n\n".join(parts)
+
+
+def with_code(text: str) -> str:
+    """A text in which names stand between backticks, as Markdown; all of it may come from others."""
+    parts = text.split("`")
+    return "".join(code(part) if number % 2 else escape(part) for number, part in enumerate(parts) if part)
 
 
 def _added(text: str) -> str:
@@ -124,14 +131,22 @@ def users(proposal: Proposal) -> list[tuple[str, ProposedStage, bool]]:
 def _environments(proposal: Proposal) -> Iterator[str]:
     yield f"### Environments ({SETTINGS})\n"
     for name, stage, plans in users(proposal):
-        branch = BRANCH_OF[stage.name]
-        policy = f"deployment branches: only {code(branch)}" if branch else "any branch: pull requests use it"
+        policy = _branches(proposal, stage, plans=plans)
         gate = "; required reviewers, *prevent self-review*, no bypass by administrators" if stage.name == "prod" and not plans else ""
         yield f"- [ ] {code(name)} for target {code(stage.target)}{' (plans only)' if plans else ''}: {policy}{gate}"
     yield ""
     yield "Each with two *variables* (no secrets: GitHub empties every output that holds a secret's value):\n"
     rows = [(code(name), "`DATABRICKS_HOST`, `DATABRICKS_CLIENT_ID`", _whose(stage, plans)) for name, stage, plans in users(proposal)]
     yield from table(("environment", "variables", "client id of"), rows)
+
+
+def _branches(proposal: Proposal, stage: ProposedStage, *, plans: bool) -> str:
+    branch = BRANCH_OF[stage.name]
+    if not branch:
+        return "any branch: pull requests use it"
+    if plans and proposal.stage("staging") and not stage.one_identity:
+        return f"deployment branches: only {code(MAIN)} (the plan is previewed there) and {code(branch)}"
+    return f"deployment branches: only {code(branch)}"
 
 
 def _whose(stage: ProposedStage, plans: bool) -> str:
@@ -171,14 +186,15 @@ def _grants(proposal: Proposal) -> Iterator[str]:
     roots = {target.name: target.root_path for each in bundles for target in each.targets}
     yield "### Grants on Databricks\n"
     for name, stage, plans in users(proposal):
-        root = code(roots.get(stage.target, ""))
+        root = roots.get(stage.target, "")
+        root = "the deployer's own folder" if "${workspace.current_user" in root else code(root)
         if plans and stage.one_identity:
             continue
         needs = [READS[kind] for kind in READS if kind in kinds] if plans else [WRITES[kind] for kind in WRITES if kind in kinds]
         first = f"*can view* on {root}" if plans else f"*can manage* on {root}"
         if stage.name == "test" and not stage.per_pull_request:
             first, needs = f"*can edit* on {root} (validation makes the folder once), nothing else", []
-        if not plans and any(each.run_as for each in bundles):
+        elif not plans and any(each.run_as for each in bundles):
             needs.append("*service principal user* on the principals that `run_as` names")
         yield f"- [ ] {code(name)}: {'; '.join([first, *needs])}"
 
@@ -187,10 +203,21 @@ def _rules(proposal: Proposal) -> Iterator[str]:
     yield "### Branches and rules\n"
     if proposal.stage("dev"):
         yield f"- [ ] branch {code(DEVELOP)}: a push to it is deployed"
-    checks = "`lint / lint`" + (", `bundle-ci / bundle-ci`" if proposal.stage("test") else "")
-    yield f"- [ ] branch {code(MAIN)}: a pull request, and these required checks: {checks}"
+    yield f"- [ ] branch {code(MAIN)}: a pull request, and these required checks: {', '.join(_checks(proposal))}"
     if proposal.stage("prod"):
-        needed = "; required check `cd-staging / deploy`" if proposal.stage("staging") else ""
+        one = "`cd-staging / deploy`" if len(proposal.bundles) == 1 else "`cd-staging (FOLDER) / deploy` of each bundle"
+        needed = f"; required check {one}" if proposal.stage("staging") else ""
         yield f"- [ ] branch {code(RELEASE)}, made once from what production runs today: a pull request, *merge commits only*{needed}"
     if proposal.stage("staging"):
         yield "- [ ] Settings → Actions → General: *Allow GitHub Actions to create and approve pull requests*, for the release pull request"
+
+
+def _checks(proposal: Proposal) -> Iterator[str]:
+    """The checks of a pull request that always come."""
+    yield "`lint / lint`"
+    several = len(proposal.bundles) > 1
+    names = callers(proposal)
+    if "bundle-ci" in names:
+        yield "`bundle-ci required`" if several else "`bundle-ci / bundle-ci`"
+    if "run-tests" in names:
+        yield from ["`run-tests required`"] if several else ["`run-tests / unit`", "`run-tests / integration`"]

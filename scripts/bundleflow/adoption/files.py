@@ -96,8 +96,10 @@ def callers(proposal: Proposal) -> dict[str, dict[str, str | Sequence[str]]]:
     for stage, name in (("dev", "cd-dev"), ("staging", "cd-staging"), ("prod", "cd-prod")):
         if proposal.stage(stage):
             found[name] = {**place}
-    if "cd-staging" in found and "cd-prod" not in found:
-        found["cd-staging"]["plan_environment"] = ""  # nothing is released from staging, so there is no plan to preview
+    prod = proposal.stage("prod")
+    if "cd-staging" in found and (prod is None or prod.one_identity):
+        # A preview on main would need the identity that deploys production, or there is nothing to preview.
+        found["cd-staging"]["plan_environment"] = ""
     return found
 
 

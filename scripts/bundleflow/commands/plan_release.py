@@ -17,6 +17,7 @@ from bundleflow.records.evidence import Evidence
 from bundleflow.releases.approved_plan import ApprovedPlan, write_approved_plan
 from bundleflow.releases.digest import hide_secrets, masked
 from bundleflow.releases.evidence import find_evidence, kit_repository
+from bundleflow.releases.preview import bundle_id
 from bundleflow.releases.standing import Standing, check_branch_is_here, check_not_held, held_by, way_back
 from bundleflow.releases.weaker_gate import weaker_gate_note
 from bundleflow.report.markdown import code, escape, link
@@ -76,6 +77,7 @@ def run(args: argparse.Namespace) -> int:
     (folder / "plan.md").write_text(text + "\n", encoding="utf-8")
     job.runner.summary(text)
     job.runner.output("digest", made.digest)
+    job.runner.output("bundle-id", bundle_id(job.bundle))  # one run may plan several bundles, and each plan is an artifact of its own
     tell(f"plan of target {job.stage.target}: {made.plan.summary}; digest {made.digest}")
     if args.json:
         print_json(
