@@ -240,8 +240,8 @@ def test_only_jobs_of_an_environment_held_its_identity(both: Both):
 
 def test_measures_are_told(both: Both):
     measures = both.template.result["measures"]
-    assert measures["jobs"] == 24
-    assert len(both.template.result["promotion"]) == measures["promotion_jobs"] == 9
+    assert measures["jobs"] == 26
+    assert len(both.template.result["promotion"]) == measures["promotion_jobs"] == 10
     assert all(job["why"] for job in both.template.result["promotion"])
     assert sum(job["cli_calls"] for job in both.template.result["promotion"]) == measures["promotion_cli_calls"] > 20
     assert 0 < measures["promotion_workspace_requests"] < measures["workspace_requests"]

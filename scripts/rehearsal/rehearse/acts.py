@@ -12,6 +12,7 @@ from rehearsal.rehearse import githubview
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.project import workflow_documents
 from rehearsal.rehearse.stage import DEVELOPER, commit
+from rehearsal.rehearse.view import own_suffix
 from rehearsal.scenarios import model
 
 CLIENT_ID = "DATABRICKS_CLIENT_ID"
@@ -151,8 +152,7 @@ class Acts:
         jobs = self._memory.view.jobs(self._memory.target_of(action.stage), suffixed=True)
         if not jobs:
             raise StoryError(f"stage {action.stage} has no deployment of a pull request, so nothing can be made beside it")
-        parent, target = jobs[0].root.rpartition("/")[0], self._memory.target_of(action.stage)
-        self._memory.made_by_hand = f"{parent}/{target}-{action.name}"
+        self._memory.made_by_hand = jobs[0].root.replace(own_suffix(jobs[0].root), f"-{action.name}")
         self._memory.view.make_folder(f"{self._memory.made_by_hand}/files")
         return [f"somebody made the folder {self._memory.made_by_hand}"]
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.result import Check
+from rehearsal.rehearse.view import own_suffix
 from rehearsal.scenarios import model
 
 
@@ -20,7 +21,7 @@ def _left(wanted: model.OwnDeploymentLeft, memory: Memory) -> Check:
 def _reaped(wanted: model.OwnDeploymentReaped, memory: Memory) -> Check:
     view, target = memory.view, memory.target_of(wanted.stage)
     left = [job.name for job in view.jobs(target, suffixed=True)] + [root for root in memory.own_roots if view.exists(root)]
-    suffixes = [root.rpartition(f"/{target}")[2] for root in memory.own_roots]
+    suffixes = [own_suffix(root) for root in memory.own_roots]
     schemas = [name for catalog in memory.stage.project.catalogs_of(target) for name in view.schemas(catalog)]
     left += [name for name in schemas if any(name.endswith((suffix, suffix.replace("-", "_"))) for suffix in suffixes)]
     expected = f"what was left in stage {wanted.stage} is gone: jobs, folder, schema"

@@ -27,6 +27,12 @@ _OWN = re.compile(r"-(?:pr\d+|run)-\d+")
 """The suffix that a pull request's own deployment has in every name and path."""
 
 
+def own_suffix(path: str) -> str:
+    """Give the suffix of a pull request's own deployment that a path holds, or an empty text."""
+    found = _OWN.search(path)
+    return found[0] if found else ""
+
+
 @dataclass(frozen=True)
 class ModelVersion:
     """A version of a registered model that an alias points at."""
@@ -85,7 +91,7 @@ class WorkspaceView:
         for job in self._all("/api/2.2/jobs/list", "jobs", limit=100):
             settings = job.get("settings", {})
             path = str((settings.get("deployment") or {}).get("metadata_file_path", ""))
-            if not path or bool(_OWN.search(path)) != suffixed:
+            if not path or bool(own_suffix(path)) != suffixed:
                 continue
             if path not in known:
                 known[path] = self._metadata(path)
