@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import bundle_folder, print_json, tell
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.run import RunRecord
@@ -54,6 +57,33 @@ def report(args: argparse.Namespace) -> int:
     elif not args.html or chosen != "text":
         _print(chosen, found)
     return 0
+
+
+def report_stage_run(runner: Runner, env: Mapping[str, str], run: RunRecord) -> RunRecord:
+    """Report a run of a deployment: complete it, put it into the summary, and write its page where BUNDLEFLOW_RUN_REPORTS_DIR says.
+
+    Args:
+        runner: The runner; its output `run-reports` is set when there is a page to keep.
+        env: Environment variables.
+        run: The run, followed to its end.
+
+    Returns:
+        The completed run.
+    """
+    from bundleflow.adapters.workspace_runs import RunsWorkspace
+    from bundleflow.runs.complete import Wanted, complete
+
+    run = complete(RunsWorkspace.from_env(env), run, Wanted())
+    runner.summary(rendered(run, "markdown"))
+    folder = env.get("BUNDLEFLOW_RUN_REPORTS_DIR")
+    if folder:
+        name = re.sub(r"[^A-Za-z0-9_-]+", "-", run.key) or "job"
+        try:
+            _write(Path(folder) / f"{name}-{run.run_id}.html", "html", run)
+            runner.output("run-reports", "true")
+        except BundleflowError as error:
+            tell(f"warning: {error.cause}")  # the job itself did well or not; a page that cannot be kept changes nothing about that
+    return run
 
 
 def rendered(run: RunRecord, form: str) -> str:

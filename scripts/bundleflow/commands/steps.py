@@ -16,6 +16,7 @@ from bundleflow.adapters.databricks_cli import CliResult, DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.commands.context import JobContext, tell
+from bundleflow.commands.run_report import report_stage_run
 from bundleflow.records.accepted import Accepted
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import Plan
@@ -147,7 +148,7 @@ def run_jobs(job: JobContext, summary: Mapping[str, Any], done: StageRuns, *, ke
         with job.runner.group(f"run {key}"):
             run = follow_request(job.runner, workspace, request, options.after(time.monotonic() - done.begun))
         done.runs.append(run)
-        job.runner.summary(run_markdown(run, limit=RUN_REPORT_LIMIT))
+        report_stage_run(job.runner, job.env, run)
         check_result(run, options)
 
 

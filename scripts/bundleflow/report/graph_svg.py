@@ -40,7 +40,7 @@ class Node:
         state: The second line.
         tone: How it looks: `ok`, `bad`, `stop`, `wait`, `skip`, `plan` (a task that has not run), `data` (a table).
         depends_on: Keys of the boxes that it has an arrow from.
-        badge: A short text in its corner, such as `2 attempts`.
+        badge: A short text in its corner, such as `try 2`.
         href: A place on the page, `#task-3`; empty for no link.
         folded: Drawn as a stack: one box stands for many.
         labels: Text at the arrow from a box, such as `true`.

@@ -45,7 +45,10 @@ def lineage_graph(run: RunRecord) -> str:
 
 
 def mermaid(nodes: Sequence[Node]) -> str:
-    """Boxes as a mermaid graph; empty for a single box, and when it is more than GitHub draws. Names are quoted, so that they cannot be markup."""
+    """Boxes as a mermaid graph; empty for a single box, and when it is more than GitHub draws.
+
+    Names are quoted, so that they cannot be markup.
+    """
     ids = {node.key: f"t{number}" for number, node in enumerate(nodes)}
     lines = ["flowchart LR"]
     lines += [f"  {ids[node.key]}{_box(node)}:::{node.tone}" for node in nodes]

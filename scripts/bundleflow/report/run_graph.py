@@ -12,7 +12,7 @@ from bundleflow.report.graph_svg import Node
 from bundleflow.report.html_format import plural, seconds
 from bundleflow.report.run_words import kind_of, short_source, tone_of, words
 
-STAGES_AT_MOST = 30
+STAGES_AT_MOST = 12
 """Stages of a collapsed graph; a longer chain of tasks is cut into this many pieces."""
 
 _WORST_FIRST = ("bad", "wait", "ok", "skip", "plan")
@@ -122,4 +122,4 @@ def _second_line(task: TaskRecord) -> str:
 
 
 def _badge(task: TaskRecord) -> str:
-    return plural(task.attempt + 1, "attempt") if task.attempt else ""
+    return f"try {task.attempt + 1}" if task.attempt else ""

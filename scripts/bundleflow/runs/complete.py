@@ -9,7 +9,7 @@ from typing import TypeVar
 
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.adapters.workspace_runs import RunsWorkspace
-from bundleflow.records.errors import BundleflowError
+from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.run import Compute, RunRecord, TaskRecord
 from bundleflow.runs.compare import compare
 from bundleflow.runs.lineage import read_lineage
@@ -19,6 +19,8 @@ CLUSTERS_AT_MOST = 20
 FOR_EACH_AT_MOST = 20
 OUTPUTS_AT_MOST = 30
 """Of how many clusters, for-each tasks and tasks the details, iterations and outputs are read, one call or more each."""
+
+TROUBLE = "The workspace had troubles: a part of this report is missing."
 
 T = TypeVar("T")
 
@@ -56,7 +58,7 @@ def complete(workspace: RunsWorkspace, run: RunRecord, wanted: Wanted) -> RunRec
         run = _with_deployment(workspace, run, notes)
     if wanted.before and run.job_id and run.start_ms and run.comparison is None:
         run = _with_comparison(workspace, run, notes)
-    if wanted.lineage:
+    if wanted.lineage and TROUBLE not in notes:
         run = replace(run, lineage=read_lineage(workspace, run, wanted.warehouse))
     return replace(run, notes=tuple(dict.fromkeys(notes)))
 
@@ -142,11 +144,13 @@ def _with_comparison(workspace: RunsWorkspace, run: RunRecord, notes: list[str])
 
 
 def _or_note(ask: Callable[[], T], notes: list[str]) -> T | None:
-    """An answer; None when there is none to be had, which is noted."""
+    """An answer; None when there is none to be had, which is noted. A workspace that has troubles is not asked for more."""
+    if TROUBLE in notes:
+        return None
     try:
         return ask()
     except BundleflowError as error:
-        notes.append(error.cause)
+        notes.append(TROUBLE if error.reason is FailureReason.OUTSIDE_TROUBLE else error.cause)
     except (ValueError, KeyError, TypeError) as error:
         notes.append(f"The metadata of the deployment is not what it should be: {error}")
     return None

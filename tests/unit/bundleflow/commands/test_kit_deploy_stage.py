@@ -27,7 +27,7 @@ def staging(project: Project, **env: str) -> Run:
 
 
 def states(project: Project, environment: str = "staging") -> list[str]:
-    return [each.state for each in project.world.api().deployments(environment, TASK, 10)]
+    return [each.state for each in project.world.api().kit_deployments(environment, TASK, 10)]
 
 
 def test_a_stage_is_checked_planned_deployed_and_recorded(project: Project) -> None:
@@ -40,7 +40,7 @@ def test_a_stage_is_checked_planned_deployed_and_recorded(project: Project) -> N
     assert len(project.outputs["digest"]) == 64
     assert states(project) == ["success"]
     assert "1 to add, 0 to change" in project.summary
-    found = next(iter(project.world.api().deployments("staging", TASK, 1)))
+    found = next(iter(project.world.api().kit_deployments("staging", TASK, 1)))
     assert found.payload["tree"] == project.world.tree()
     assert found.payload["digest"] == project.outputs["digest"]
 
@@ -62,6 +62,7 @@ def runs(project: Project, monkeypatch: pytest.MonkeyPatch, result: str) -> list
     monkeypatch.setattr(Workspace, "run_page", lambda *_: RunPage(record))
     monkeypatch.setenv("BUNDLEFLOW_POLL_SECONDS", "0.01")
     monkeypatch.setattr(Workspace, "task_output", lambda _, task: task)
+    monkeypatch.setattr("bundleflow.runs.complete.complete", lambda _workspace, run, _wanted: run)
     return started
 
 
@@ -160,7 +161,7 @@ def test_what_was_approved_is_deployed(project: Project, capsys: pytest.CaptureF
     project.world.github.review_gate(run.id, "production", "reviewer", "approved", "go")
     assert project.call("deploy-stage") == 0, capsys.readouterr().err
     assert project.outputs["digest"] == digest
-    found = next(iter(project.world.api().deployments("production", TASK, 1)))
+    found = next(iter(project.world.api().kit_deployments("production", TASK, 1)))
     assert (found.state, found.payload["approved_by"]) == ("success", "reviewer")
 
 
