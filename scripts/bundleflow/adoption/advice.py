@@ -6,8 +6,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from bundleflow.adoption.roles import Roles
-from bundleflow.adoption.survey import IMPLICIT_TARGET, Bundle, Survey, Target
+from bundleflow.adoption.survey import Bundle, Survey, Target
 from bundleflow.releases.isolation import VARIABLE
+from bundleflow.releases.offline import IMPLICIT_TARGET
 from bundleflow.templates_callers import scalar
 
 DEVELOP, MAIN, RELEASE = "dev", "main", "release"

@@ -13,13 +13,12 @@ from bundleflow.adoption.resolution import merged, target_configuration, unset_v
 from bundleflow.adoption.traits import by_identity, foreseen_warnings, not_isolated
 from bundleflow.records.finding import Finding
 from bundleflow.releases.bundle_yaml import FILE_NAMES, read_bundle
+from bundleflow.releases.offline import IMPLICIT_TARGET
 
 GIT_LIMIT_S = 30
 SKIPPED = {".git", ".venv", "venv", "node_modules", "__pycache__", ".databricks", ".bundle", ".tox", "site-packages"}
 TEMPLATE_MARK = "databricks_template_schema.json"
 """File of the Databricks CLI's own project templates: below it are no bundles, but texts to make them from."""
-IMPLICIT_TARGET = "default"
-"""Target that the Databricks CLI knows where a bundle declares none."""
 
 TEST_FOLDERS = ("tests/unit", "test/unit", "unit_tests", "tests", "test")
 LOCK_NAMES = ("requirements.txt", "requirements-test.txt", "requirements-dev.txt", "test-requirements.txt", "dev-requirements.txt")

@@ -21,7 +21,7 @@ from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.own_deployment import SUFFIX, OwnDeployment, now
 from bundleflow.releases.isolation import VARIABLE, check_isolation
 from bundleflow.releases.remove_deployment import destroy
-from bundleflow.report.markdown import code
+from bundleflow.report.markdown import code, escape
 
 EXAMPLES = """examples:
   # in a job with `environment: {name: test, deployment: false}`
@@ -44,6 +44,12 @@ def run(args: argparse.Namespace) -> int:
     if outside:
         if not args.destroy_only:
             tell_left_out(runner, outside, "The deployment of the pull request's own and its job runs")
+        return 0
+    if not job.stage.per_pull_request:
+        if not args.destroy_only:
+            why = f"stage {job.stage.name} has no `per-pull-request: true`, so pull requests get no deployment of their own"
+            job.runner.summary(f"## Integration test: none\n\n{escape(why[:1].upper() + why[1:])} ({code(str(job.flow.path))}).")
+            tell(why)
         return 0
     suffix = _suffix(job, args.suffix)
     cli = job.cli(variables={VARIABLE: suffix})

@@ -15,9 +15,11 @@ from bundleflow.records.schema_problems import did_you_mean
 from bundleflow.records.yaml_source import Path as YamlPath
 from bundleflow.records.yaml_source import YamlSource
 from bundleflow.releases.bundle_references import check_references
-from bundleflow.releases.bundle_yaml import check_fields, read_bundle
+from bundleflow.releases.bundle_yaml import check_fields, read_bundle, shown_path
 
 NOTHING = Accepted()
+IMPLICIT_TARGET = "default"
+"""Target that the Databricks CLI knows where a bundle declares none."""
 NO_SCHEMA = "No `databricks bundle schema` here: the bundle's fields were checked by the names that databricks-sdk knows."
 
 
@@ -50,14 +52,14 @@ def check_offline(folder: Path, root: Path, schema: Mapping[str, Any], flow: Flo
 
     findings = [*bundle.findings, *check_fields(bundle, root, schema, is_accepted), *check_references(bundle, root)]
     if flow and bundle.sources and not any(finding.rule == "yaml" for finding in bundle.findings):
-        findings += _names(flow, root, _shown(folder, root), bundle.keys("targets"), bundle.jobs)
+        findings += _names(flow, root, shown_path(folder, root), bundle.keys("targets") or {IMPLICIT_TARGET}, bundle.jobs)
     return OfflineCheck(tuple(findings), len(bundle.sources))
 
 
 def _names(flow: Flow, root: Path, where: str, targets: set[str], jobs: set[str] | None) -> Iterator[Finding]:
     """Targets and jobs that the flow file names and the bundle does not have."""
     source, _ = check_flow(root / flow.path)
-    file = _shown(root / flow.path, root)
+    file = shown_path(root / flow.path, root)
     for stage in flow.stages.values():
         if stage.target not in targets:
             yield _missing(file, source, ("stages", stage.name, "target"), "target", stage.target, where, targets)
@@ -76,7 +78,3 @@ def _missing(file: str, source: YamlSource, path: YamlPath, kind: str, name: str
 def _dotted(path: YamlPath) -> str:
     """A path as the Databricks CLI writes it: `resources.jobs.j.tasks[0]`."""
     return "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in path).removeprefix(".")
-
-
-def _shown(path: Path, root: Path) -> str:
-    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)
