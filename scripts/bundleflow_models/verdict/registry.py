@@ -94,8 +94,8 @@ def known_version(client: MlflowClient, model: str, version: str, alias: str = C
             raise ModelsError(
                 "champion-deleted",
                 f"{model} had a champion ({lost}), and now the alias `{alias}` leads nowhere (version deleted, or alias removed).",
-                fix="Set the alias to the version to compare with (`bundleflow model rollback`). To start anew, delete the alias "
-                f"`{PREVIOUS_CHAMPION}` and the model's tag `{TAG_MODEL_CHAMPION}`.",
+                fix="Set the alias to the version to compare with (`bundleflow model rollback`). To start anew, delete the aliases "
+                f"`{alias}` and `{PREVIOUS_CHAMPION}` and the model's tag `{TAG_MODEL_CHAMPION}`.",
             )
         run = str(found.run_id or "")
         return KnownVersion(model, version, run, champion, _pinned(client, found, run))
