@@ -28,6 +28,7 @@ class GatedRun:
         branch: Branch that it stands on.
         workflow: File name of the caller's workflow, such as `cd-prod.yml`.
         plan: The plan that is to be deployed, and where it was shown before.
+        job: Name of the job that stands behind the gate; its attempts that came through are counted.
     """
 
     environment: str
@@ -37,6 +38,7 @@ class GatedRun:
     branch: str
     workflow: str
     plan: ShownPlan
+    job: str = DEPLOYING_JOB
 
 
 def verify_gate(github: ReleaseApi, run: GatedRun, rule: ApprovalRule) -> Approval:
@@ -149,7 +151,7 @@ def _approvals(github: ReleaseApi, run: GatedRun) -> list[Approval]:
     if not given:
         raise refused(f"Nobody approved this run for `{run.environment}` (an administrator may have bypassed the gate).", fix)
     jobs = github.jobs_of_all_attempts(run.run_id) if run.attempt > 1 else ()
-    before = {job.attempt for job in jobs if _is_deploying(job.name) and job.on_runner and job.attempt < run.attempt}
+    before = {job.attempt for job in jobs if _is_called(job.name, run.job) and job.on_runner and job.attempt < run.attempt}
     if len(given) <= len(before):
         raise refused(
             f"Attempt {run.attempt} of this run was approved by nobody: attempts of it passed the gate of `{run.environment}` "
@@ -159,5 +161,5 @@ def _approvals(github: ReleaseApi, run: GatedRun) -> list[Approval]:
     return [Approval(run.environment, review.user, review.comment) for review in given[len(before) :]]
 
 
-def _is_deploying(name: str) -> bool:
-    return name.rpartition("/")[2].strip() == DEPLOYING_JOB
+def _is_called(name: str, job: str) -> bool:
+    return name.rpartition("/")[2].strip() == job
