@@ -58,6 +58,16 @@ class Workspace:
         """Load the SDK and log in now, so that nothing but the request itself is left for later."""
         _ = self._client
 
+    def job_parameters(self, job_id: int) -> frozenset[str]:
+        """Names of a job's own parameters."""
+        with self._asking(f"read job {job_id}"):
+            settings = self._client.jobs.get(job_id).settings
+            return frozenset(each.name for each in (settings.parameters if settings else None) or [])
+
+    def sdk(self) -> WorkspaceClient:
+        """The official client, logged in, for what is not a run."""
+        return self._client
+
     def run_page(self, run_id: int, page: str = "", *, history: bool = False) -> RunPage:
         """One page of a run, by one call (the SDK's own `get_run` reads all pages, one right after the other).
 

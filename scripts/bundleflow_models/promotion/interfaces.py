@@ -34,6 +34,9 @@ class Registry(Protocol):
     def set_model_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a model."""
 
+    def delete_model_tag(self, name: str, key: str) -> None:
+        """Take a tag of a model away; one that is not there is no error."""
+
     def set_version_tag(self, name: str, number: int, key: str, value: str) -> None:
         """Set a tag of a version."""
 

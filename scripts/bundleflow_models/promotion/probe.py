@@ -8,9 +8,7 @@ from typing import Any
 
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.interfaces import Registry
-from bundleflow_models.verdict.record import ARTIFACT_FOLDER
-
-PROBE_FILE = f"{ARTIFACT_FOLDER}/probe.json"
+from bundleflow_models.verdict.record import PROBE_FILE
 
 
 def read_probe(registry: Registry, run_id: str) -> Mapping[str, Any]:

@@ -100,9 +100,12 @@ class Snapshot:
         return notes
 
     def _restore_tags(self, registry: Registry, model: ModelState) -> None:
-        for key, value in champion_tags(model).items():
-            if value != self.tags.get(key, ""):
-                registry.set_model_tag(self.model, key, self.tags.get(key, ""))
+        now = champion_tags(model)
+        for key in now.keys() - self.tags.keys():
+            registry.delete_model_tag(self.model, key)
+        for key, value in self.tags.items():
+            if now.get(key) != value:
+                registry.set_model_tag(self.model, key, value)
         if self.version != self.champion:
             forget_promotion(registry, self.model, self.version)
 
@@ -116,8 +119,8 @@ class Snapshot:
 
 
 def champion_tags(model: ModelState) -> dict[str, str]:
-    """What a model's tags say of its champion; empty texts for what they do not say."""
-    return {key: model.tags.get(key, "") for key in (TAG_MODEL_CHAMPION, SINCE_TAG)}
+    """What a model's tags say of its champion."""
+    return {key: model.tags[key] for key in (TAG_MODEL_CHAMPION, SINCE_TAG) if key in model.tags}
 
 
 def forget_promotion(registry: Registry, model: str, number: int) -> None:

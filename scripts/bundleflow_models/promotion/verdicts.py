@@ -46,7 +46,7 @@ def check_passed(verdict: Verdict) -> None:
     """Check that a verdict is for the version.
 
     Raises:
-        ModelsError: `verdict-refused`, or `no-verdict` when it decided nothing.
+        ModelsError: `verdict-refused`, or `verdict-undecided`.
     """
     label = f"version {verdict.version} of {verdict.model}"
     why = "; ".join(check.text for check in verdict.failed)
@@ -57,7 +57,11 @@ def check_passed(verdict: Verdict) -> None:
             fix="See its report. The champion stays.",
         )
     if verdict.result is not Result.PASSED:
-        raise _none(f"The verdict on {label} is `{verdict.result}`: nothing was decided{f' ({why})' if why else ''}.")
+        raise ModelsError(
+            "verdict-undecided",
+            f"The verdict on {label} is `{verdict.result}`: nothing was decided{f' ({why})' if why else ''}.",
+            fix="Correct what its report names, and judge again.",
+        )
 
 
 def check_compared(verdict: Verdict, model: ModelState) -> None:

@@ -87,6 +87,10 @@ class SdkRegistry:
         """See `Registry`."""
         self._change("POST", "registered-models/set-tag", name=name, key=key, value=value)
 
+    def delete_model_tag(self, name: str, key: str) -> None:
+        """See `Registry`."""
+        self._change("DELETE", "registered-models/delete-tag", name=name, key=key)
+
     def set_version_tag(self, name: str, number: int, key: str, value: str) -> None:
         """See `Registry`."""
         self._change("POST", "model-versions/set-tag", name=name, version=str(number), key=key, value=value)

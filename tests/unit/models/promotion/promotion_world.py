@@ -175,6 +175,11 @@ class Models:
         model = self.world.models[name]
         self.world.models[name] = replace(model, tags={**model.tags, key: value})
 
+    def delete_model_tag(self, name: str, key: str) -> None:
+        self.world.did("delete_model_tag")
+        model = self.world.models[name]
+        self.world.models[name] = replace(model, tags={tag: value for tag, value in model.tags.items() if tag != key})
+
     def set_version_tag(self, name: str, number: int, key: str, value: str) -> None:
         self.world.did("set_version_tag")
         version = self.world.versions[(name, number)]

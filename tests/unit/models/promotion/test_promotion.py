@@ -101,7 +101,7 @@ def test_an_endpoint_that_fell_behind_the_champion_is_brought_up() -> None:
     [
         (lambda made: "", "no-verdict", "There is no verdict on version 2"),
         (lambda made: made.judged(2, champion=1, decision="refused"), "verdict-refused", "is `refused`"),
-        (lambda made: made.judged(2, champion=1, decision="undecided"), "no-verdict", "nothing was decided"),
+        (lambda made: made.judged(2, champion=1, decision="undecided"), "verdict-undecided", "nothing was decided"),
         (lambda made: made.judged(2, champion=None), "champion-changed", "it compared with no champion, and now version 1 is champion"),
         (lambda made: made.judged(2, champion=3), "champion-changed", "it compared with version 3, and now version 1 is champion"),
         (lambda made: made.judged(2, champion=1, version="1"), "no-verdict", "not the one that the tags"),
@@ -348,7 +348,7 @@ def test_stopped_at_any_point_everything_is_as_before() -> None:
         made.meet = lambda *_: None
         done = made.tags(2).get("bundleflow_promoted_at") is not None and made.alias("champion") == 2
         assert made.state() == (AFTER if done else BEFORE), (point, made.calls)
-        assert made.models[MODEL].tags.get("bundleflow_champion", "") == ("2" if done else "")
+        assert made.models[MODEL].tags.get("bundleflow_champion") == ("2" if done else None)
         assert all(not json.loads(content)["journal"] for content in made.files.values())
         made.later(SILENCE_S + 1)  # only a stop while the lock is given back leaves it
         promoted(made)
