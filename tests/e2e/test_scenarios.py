@@ -29,6 +29,9 @@ STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "superseded-release": [],
     "smoke-fails": [("cd-prod / deploy", "smoke-failed"), ("cd-prod / plan", "held")],
     "forgotten-deployment": [("run-tests / integration", "its runner was lost")],
+    "data-pipeline": [],
+    "bad-rows": [("cd-staging / deploy", "run-failed")],
+    "no-jvm": [],
 }
 """Scenario → who stopped it, and how the reason begins, in the order of its scenes."""
 
@@ -77,6 +80,19 @@ def test_stopped_as_expected_is_a_success(result: dict[str, Any]):
 
 def test_the_stage_is_set_up_once(result: dict[str, Any]):
     assert [scenario["name"] for scenario in result["scenarios"]].count("set-up") == 1
+
+
+def test_bad_rows_are_counted_and_shown_where_the_pipeline_stops(result: dict[str, Any]):
+    (step,) = played(result, "bad-rows")["steps"]
+    assert "66 of 2181 rows are bad (3.0%), more than the 2.0% allowed" in step["stopped_why"]
+    counted = [check["found"] for check in step["checks"] if "no row is lost" in check["expected"]]
+    assert counted == ["[['2181', '2115', '66', '66']]"]
+
+
+def test_a_task_that_needs_java_is_left_out_before_the_deployment_and_that_is_said(result: dict[str, Any]):
+    assert "left out before the deployment: task customer_value of job DataPipelineJob: " in result["progress"]
+    places = [item["where"] for item in result["differences"] if item["change"].startswith("JAR task left out")]
+    assert set(places) == {"resources.jobs.DataPipelineJob.tasks.customer_value"}
 
 
 def test_help_lists_every_scenario():

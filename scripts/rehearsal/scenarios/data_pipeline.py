@@ -65,7 +65,7 @@ def _ran_to_the_mailbox(stage: str) -> tuple[Expectation, ...]:
         TasksEnd(stage, JOB, _ALL_SUCCEED),
         _counted(stage, ROWS - BAD, BAD),
         Queried(stage, "orders in the table, and in the sums of daily_sales", summed, ((good, good),)),
-        Mailed("sales@example.com", f"Sales report of {stage}", ".html", ("<h1>Sales of", f"O-900{BAD - 1}", "orders.csv")),
+        Mailed("sales@example.com", f"Sales report of {stage}", ".html", ("<h1>Sales of", f"O-900{BAD - 1}", "orders.csv", " €")),
     )
 
 

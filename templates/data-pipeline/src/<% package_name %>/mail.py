@@ -60,7 +60,8 @@ def compose(sender: str, recipients: list[str], subject: str, text: str, attachm
     message = EmailMessage()
     message["From"], message["To"], message["Subject"] = sender, ", ".join(recipients), subject
     message.set_content(text)
-    message.add_attachment(attachment.read_bytes(), maintype="text", subtype="html", filename=attachment.name)
+    # As text, so that the character set is named: mail programs take it for another one otherwise.
+    message.add_attachment(attachment.read_text(encoding="utf-8"), subtype="html", filename=attachment.name)
     return message
 
 
