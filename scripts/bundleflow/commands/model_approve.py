@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bundleflow.adapters.preload import GITHUB, preload
-from bundleflow.commands.context import print_json, tell
-from bundleflow.commands.model_context import add_model_arguments, approval_for, load_model_job, models_workspace, placed_models
-from bundleflow.commands.model_steps import approve_version, candidates
-from bundleflow.models.candidates import READY, read_candidates, refusal
-from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.commands.model_arguments import add_model_arguments
 
 EXAMPLES = """example, in a job with the stage's `model-environment`:
   BUNDLEFLOW_CANDIDATES="$CANDIDATES" bundleflow model approve classifier --stage prod
@@ -25,6 +20,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Approve one version with its verdict."""
+    from bundleflow.adapters.preload import GITHUB, preload
+    from bundleflow.commands.context import print_json, tell
+    from bundleflow.commands.model_context import approval_for, load_model_job, models_workspace, placed_models
+    from bundleflow.commands.model_steps import approve_version, candidates
+    from bundleflow.models.candidates import READY, read_candidates, refusal
+    from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+
     job = load_model_job(args, gated=True)
     preload(GITHUB)
     (placed,) = placed_models(job, [args.model])

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bundleflow.commands.context import print_json
-from bundleflow.commands.model_context import add_model_arguments, load_model_job, placed_models
-from bundleflow.commands.model_steps import connect
-from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.commands.model_arguments import add_model_arguments
 
 EXAMPLES = """examples:
   bundleflow model connect --stage staging               # every model that names a deployment job
@@ -23,6 +20,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Connect models to their deployment jobs."""
+    from bundleflow.commands.context import print_json
+    from bundleflow.commands.model_context import load_model_job, placed_models
+    from bundleflow.commands.model_steps import connect
+    from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+
     job = load_model_job(args, gated=False)
     keys = args.model or [key for key, model in job.flow.models.items() if model.deployment_job]
     for key in keys:

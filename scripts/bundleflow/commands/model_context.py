@@ -11,7 +11,7 @@ from bundleflow.adapters.github_release import ReleaseApi
 from bundleflow.adapters.preload import SDK, preload
 from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace import Workspace as RunsWorkspace
-from bundleflow.commands.context import JobContext, add_stage_arguments, bundle_folder, flow_path, require_login, tell
+from bundleflow.commands.context import JobContext, bundle_folder, flow_path, require_login, tell
 from bundleflow.commands.go_ahead import caller_workflow
 from bundleflow.commands.models_error import models_errors
 from bundleflow.models.filing import github_approval
@@ -25,15 +25,6 @@ from bundleflow_models.promotion import Approval, Workspace, open_workspace
 
 PROMOTING_JOB = "promote"
 """Name of the job that promotes, in cd-prod.yml and promote-model.yml: its passages through the gate are counted."""
-
-
-def add_model_arguments(parser: argparse.ArgumentParser, *, several: bool = True) -> None:
-    """Options that the actions have in common."""
-    many: Any = "*" if several else None
-    parser.add_argument(
-        "model", nargs=many, help="key of the model in the flow file" + (" (default: all that the stage promotes)" * several)
-    )
-    add_stage_arguments(parser)
 
 
 def load_model_job(args: argparse.Namespace, *, gated: bool) -> JobContext:

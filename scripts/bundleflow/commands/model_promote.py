@@ -4,12 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bundleflow.adapters.preload import GITHUB, preload
-from bundleflow.commands.context import print_json
-from bundleflow.commands.model_context import add_model_arguments, keys_of, load_model_job, models_workspace, placed_models
-from bundleflow.commands.model_steps import candidates, promote_candidate
-from bundleflow.models.candidates import read_candidates
-from bundleflow.records.errors import BundleflowError, FailureReason
+from bundleflow.commands.model_arguments import add_model_arguments
 
 EXAMPLES = """examples:
   bundleflow model promote classifier --stage staging
@@ -26,6 +21,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Promote models."""
+    from bundleflow.adapters.preload import GITHUB, preload
+    from bundleflow.commands.context import print_json
+    from bundleflow.commands.model_context import keys_of, load_model_job, models_workspace, placed_models
+    from bundleflow.commands.model_steps import candidates, promote_candidate
+    from bundleflow.models.candidates import read_candidates
+    from bundleflow.records.errors import BundleflowError, FailureReason
+
     job = load_model_job(args, gated=True)
     preload(GITHUB)
     shown = read_candidates(job.env.get("BUNDLEFLOW_CANDIDATES") or "[]")

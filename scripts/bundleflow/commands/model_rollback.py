@@ -4,11 +4,7 @@ from __future__ import annotations
 
 import argparse
 
-from bundleflow.commands.context import print_json, tell
-from bundleflow.commands.model_context import add_model_arguments, load_model_job, models_workspace, placed_models, promoter_name
-from bundleflow.commands.models_error import models_errors
-from bundleflow.report.markdown_model import promotion_markdown
-from bundleflow_models.promotion import RollbackRequest, rollback
+from bundleflow.commands.model_arguments import add_model_arguments
 
 EXAMPLES = """examples:
   bundleflow model rollback classifier --stage prod
@@ -25,6 +21,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Roll a model back."""
+    from bundleflow.commands.context import print_json, tell
+    from bundleflow.commands.model_context import load_model_job, models_workspace, placed_models, promoter_name
+    from bundleflow.commands.models_error import models_errors
+    from bundleflow.report.markdown_model import promotion_markdown
+    from bundleflow_models.promotion import RollbackRequest, rollback
+
     job = load_model_job(args, gated=True)
     (placed,) = placed_models(job, [args.model])
     workspace = models_workspace(job)

@@ -5,17 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-from bundleflow.commands.context import print_json
-from bundleflow.commands.model_context import add_model_arguments, keys_of, load_model_job, models_workspace, placed_models
-from bundleflow.commands.model_steps import candidates
-from bundleflow.commands.models_error import models_errors
-from bundleflow.models.candidates import READY, Found, refusal, write_candidates
-from bundleflow.models.place import PlacedModel
-from bundleflow_models.promotion import Workspace
-from bundleflow_models.promotion.endpoint import entities, traffic
-from bundleflow_models.promotion.lock import read_lock
-from bundleflow_models.promotion.records import PREVIOUS
-from bundleflow_models.verdict.record import TAG_MODEL_CHAMPION
+from bundleflow.commands.model_arguments import add_model_arguments
 
 EXAMPLES = """examples:
   bundleflow model status --stage prod
@@ -31,48 +21,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show where models stand; output `candidates`: what the promoting job may promote."""
+    from bundleflow.commands.context import print_json
+    from bundleflow.commands.model_context import keys_of, load_model_job, models_workspace, placed_models
+    from bundleflow.commands.model_steps import candidates
+    from bundleflow.commands.models_error import models_errors
+    from bundleflow.models.candidates import CHAMPION, READY, refusal, write_candidates
+    from bundleflow.models.standing import standing
+
     job = load_model_job(args, gated=False)
     version = args.version or int(job.env.get("BUNDLEFLOW_MODEL_VERSION") or 0)
     placed = placed_models(job, keys_of(job, args.model))
     workspace = models_workspace(job)
     found = candidates(job, workspace, placed, version)
     with models_errors():
-        rows = [_row(workspace, each, one) for each, one in zip(placed, found, strict=True)]
+        rows = [standing(workspace, each, one.candidate) for each, one in zip(placed, found, strict=True)]
     job.runner.output("candidates", write_candidates([each.candidate for each in found]))
     if args.json:
         print_json(rows)
     else:
         print("\n".join(_lines(row) for row in rows))
-    kept = [each.candidate for each in found if each.candidate.state != READY]
+    kept = [each.candidate for each in found if each.candidate.state not in (READY, CHAMPION)]
     if args.require and kept:
         raise refusal(kept[0])
     return 0
-
-
-def _row(workspace: Workspace, placed: PlacedModel, found: Found) -> dict[str, Any]:
-    model = workspace.registry.model(placed.name)
-    lock = read_lock(workspace.files, placed.name)
-    set_by_kit = model.tags.get(TAG_MODEL_CHAMPION, "")
-    return {
-        **found.candidate.as_dict(),
-        "previous_champion": model.aliases.get(PREVIOUS),
-        "moved_by_hand": bool(set_by_kit) and set_by_kit != str(model.champion or "none"),
-        "promoter": placed.model.promoter,
-        "deployment_job": {"id": model.deployment_job, "state": model.deployment_job_state},
-        "endpoint": _endpoint(workspace, placed),
-        "lock": {"holder": lock.holder, "since": lock.since.isoformat(), "seen": lock.seen.isoformat()} if lock else None,
-    }
-
-
-def _endpoint(workspace: Workspace, placed: PlacedModel) -> dict[str, Any] | None:
-    if not placed.endpoint:
-        return None
-    state = workspace.endpoints.get(placed.endpoint)
-    if state is None:
-        return {"name": placed.endpoint, "state": "not there yet", "traffic": {}}
-    versions = {each["name"]: f"version {each['entity_version']}" for each in entities(state.config)}
-    shares = {versions.get(name, name): share for name, share in traffic(state.config).items()}
-    return {"name": placed.endpoint, "state": f"{'READY' if state.ready else 'NOT_READY'} {state.update}", "traffic": shares}
 
 
 def _lines(row: dict[str, Any]) -> str:

@@ -11,6 +11,7 @@ from typing import Any, Self
 from bundleflow.models.place import PlacedModel
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow_models.errors import ModelsError
+from bundleflow_models.promotion.approvals import approval_of
 from bundleflow_models.promotion.interfaces import Registry
 from bundleflow_models.promotion.records import CHALLENGER, VersionState
 from bundleflow_models.promotion.verdicts import check_compared, check_passed, read_verdict
@@ -112,7 +113,7 @@ def find_candidate(registry: Registry, placed: PlacedModel, *, version: int = 0,
         verdict = read_verdict(registry, state)
         found = replace(found, verdict=verdict.sha256)
         if number == model.champion:
-            return Found(replace(found, state=CHAMPION, why=f"Version {number} is champion already."), verdict)
+            return Found(replace(found, state=CHAMPION, why=f"Version {number} is champion already{_approved(state)}."), verdict)
         check_passed(verdict)
         check_compared(verdict, model)
     except ModelsError as error:
@@ -120,6 +121,15 @@ def find_candidate(registry: Registry, placed: PlacedModel, *, version: int = 0,
             raise
         return Found(replace(found, state=error.code, why=error.cause), verdict)
     return Found(replace(found, state=READY), verdict)
+
+
+def _approved(version: VersionState) -> str:
+    approval = approval_of(version)
+    if not approval.verdict:
+        return ""
+    if approval.by:
+        return f", approved by {approval.by} on {approval.where}"
+    return "; nobody had to approve it" if approval.where == "none" else ", approved in the workspace"
 
 
 def write_candidates(candidates: Sequence[Candidate]) -> str:
