@@ -9,6 +9,7 @@ from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.commands.context import JobContext
+from bundleflow.commands.models_step import connect_stage_models, promote_stage_models
 from bundleflow.commands.models_wheel_step import upload_models_wheel
 from bundleflow.commands.smoke_step import smoke
 from bundleflow.commands.steps import StageRuns, run_jobs
@@ -56,10 +57,22 @@ def make_smoke_checks(deploying: Deploying) -> None:
     smoke(deploying.job, lambda: deploying.deployed, deploying.runs)
 
 
+def connect_models(deploying: Deploying) -> None:
+    """Connect models to their deployment jobs, before the stage's jobs register new versions."""
+    if deploying.job.flow.models:
+        connect_stage_models(deploying.job, deploying.deployed)
+
+
+def promote_models(deploying: Deploying) -> None:
+    """Promote the models of the stage, or find what the job behind its gate may promote."""
+    if deploying.job.stage.promote:
+        promote_stage_models(deploying.job, deploying.deployed)
+
+
 BEFORE: tuple[Step, ...] = (put_models_wheel,)
 """Steps before `bundle deploy`: approved, planned and recorded as begun. The same for a pull request's own deployment."""
 
-AFTER: tuple[Step, ...] = (run_stage_jobs, make_smoke_checks)
+AFTER: tuple[Step, ...] = (connect_models, run_stage_jobs, make_smoke_checks, promote_models)
 """Steps after `bundle deploy` of a stage, still within its deployment record: one that fails holds further releases."""
 
 

@@ -154,6 +154,11 @@ def read_candidates(text: str) -> tuple[Candidate, ...]:
         ) from error
 
 
+def stays_away(candidate: Candidate) -> bool:
+    """Whether a stage may end well without promoting this: nothing new, or a version that the gate refused."""
+    return candidate.state in (CHAMPION, NONE, FailureReason.VERDICT_REFUSED)
+
+
 def refusal(candidate: Candidate) -> BundleflowError:
     """Why a candidate that somebody asked for by name is not promoted."""
     if candidate.state in set(FailureReason):

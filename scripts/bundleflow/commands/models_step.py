@@ -1,0 +1,54 @@
+"""What a deployed stage does about its models: connects deployment jobs, then promotes, or finds what the gated job may promote."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from bundleflow.commands.context import JobContext, tell
+
+CANDIDATES = "candidates"
+"""Output of the deploying job: what the job behind the `model-environment` may promote, as JSON; empty for nothing."""
+
+
+def connect_stage_models(job: JobContext, summary: Mapping[str, Any]) -> None:
+    """Connect the models that name a deployment job, so that the versions which the stage's jobs register start it."""
+    keys = [key for key, model in job.flow.models.items() if model.deployment_job and _deployed(key, summary)]
+    if not keys:
+        return
+    from bundleflow.commands.model_context import placed_models
+    from bundleflow.commands.model_steps import connect
+
+    connect(job, placed_models(job, keys, summary))
+
+
+def promote_stage_models(job: JobContext, summary: Mapping[str, Any]) -> None:
+    """Promote what passed its verdict, or hand it on to the gated job. A challenger that did not pass leaves the champion: no failure.
+
+    Raises:
+        BundleflowError: A promotion failed, or nothing could be decided (`no-verdict`, `verdict-undecided`, `champion-changed`).
+    """
+    if not job.stage.promote:
+        return
+    from bundleflow.commands.model_context import models_workspace, placed_models
+    from bundleflow.commands.model_steps import candidates, promote_candidate
+    from bundleflow.models.candidates import READY, refusal, stays_away, write_candidates
+
+    placed = placed_models(job, job.stage.promote, summary)
+    workspace = models_workspace(job)
+    found = [each.candidate for each in candidates(job, workspace, placed)]
+    job.runner.output(CANDIDATES, write_candidates(found) if job.stage.model_environment else "")
+    undecided = [each for each in found if each.state != READY and not stays_away(each)]
+    if job.stage.model_environment is None:
+        for each, candidate in zip(placed, found, strict=True):
+            if candidate.state == READY:
+                promote_candidate(job, workspace, each, candidate)
+    elif any(each.state == READY for each in found):
+        tell(f"models wait for approval in the environment {job.stage.model_environment}")
+    if undecided:
+        raise refusal(undecided[0])
+
+
+def _deployed(key: str, summary: Mapping[str, Any]) -> bool:
+    """Whether this bundle has the model: one flow file may serve several bundles."""
+    return key in ((summary.get("resources") or {}).get("registered_models") or {})
