@@ -14,6 +14,7 @@ T = TypeVar("T")
 ARTIFACT_FOLDER = "bundleflow"
 VERDICT_FILE = "verdict.json"
 VERDICT_ARTIFACT = f"{ARTIFACT_FOLDER}/{VERDICT_FILE}"
+PROBE_FILE = f"{ARTIFACT_FOLDER}/probe.json"
 
 TAG_RESULT = "bundleflow_verdict"
 TAG_SHA256 = "bundleflow_verdict_sha256"

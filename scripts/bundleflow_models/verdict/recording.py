@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,7 +14,7 @@ from bundleflow_models.verdict.frozen_rows import holdout_rows, holdout_sha256, 
 from bundleflow_models.verdict.gate import Gate
 from bundleflow_models.verdict.holdout_checks import check_columns, check_leakage
 from bundleflow_models.verdict.picture import verdict_svg
-from bundleflow_models.verdict.record import ARTIFACT_FOLDER, TAG_RESULT, VERDICT_ARTIFACT, Verdict
+from bundleflow_models.verdict.record import ARTIFACT_FOLDER, PROBE_FILE, TAG_RESULT, VERDICT_ARTIFACT, Verdict
 from bundleflow_models.verdict.registry import PINNED, TRAINING_ROWS_FILE, asking, write_down
 
 if TYPE_CHECKING:
@@ -45,8 +47,13 @@ def record(client: MlflowClient, gate: Gate, holdout: pd.DataFrame, training: pd
     return digest
 
 
-def write_verdict(client: MlflowClient, verdict: Verdict) -> Verdict:
+def write_verdict(client: MlflowClient, verdict: Verdict, probe: Mapping[str, Any]) -> Verdict:
     """Write a verdict into a run, then tag the version.
+
+    Args:
+        client: MLflow's client.
+        verdict: The verdict.
+        probe: Rows to ask an endpoint with (see `probe_rows`); empty for none.
 
     Returns:
         The verdict with the run's id.
@@ -59,18 +66,20 @@ def write_verdict(client: MlflowClient, verdict: Verdict) -> Verdict:
     with asking("write the verdict down", "verdict-not-recorded"):
         active = mlflow.active_run()
         if active is not None:
-            written = _into(client, replace(verdict, run=active.info.run_id))
+            written = _into(client, replace(verdict, run=active.info.run_id), probe)
         else:
             with mlflow.start_run(experiment_id=_experiment(client, verdict), run_name=f"verdict on version {verdict.version}") as run:
-                written = _into(client, replace(verdict, run=run.info.run_id))
+                written = _into(client, replace(verdict, run=run.info.run_id), probe)
     write_down(client, written)
     return written
 
 
-def _into(client: MlflowClient, verdict: Verdict) -> Verdict:
+def _into(client: MlflowClient, verdict: Verdict, probe: Mapping[str, Any]) -> Verdict:
     run = verdict.run
     client.log_text(run, verdict.canonical_json(), VERDICT_ARTIFACT)
     client.log_text(run, verdict_svg(verdict), f"{ARTIFACT_FOLDER}/verdict.svg")
+    if probe:
+        client.log_text(run, json.dumps(probe), PROBE_FILE)
     for name, value in _numbers(verdict).items():
         client.log_metric(run, name, value)
     client.set_tag(run, TAG_RESULT, str(verdict.result))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bundleflow_models.errors import ModelsError, Outcome
 from bundleflow_models.verdict.gate import Gate
@@ -31,7 +32,8 @@ def evaluate_version(
     """Judge a registered version against the champion, and write the verdict down.
 
     The verdict goes to the active MLflow run, else to a new one in the experiment that the version was trained in: artifacts
-    `bundleflow/verdict.json` and `bundleflow/verdict.svg`, metrics; then the tags `VERDICT_TAGS` are set on the version.
+    `bundleflow/verdict.json` and `bundleflow/verdict.svg`, metrics, and with a passed verdict `bundleflow/probe.json` (a few rows of inputs
+    with the version's answers, to ask an endpoint with); then the tags `VERDICT_TAGS` are set on the version.
 
     Args:
         gate: What it must show.
@@ -51,18 +53,19 @@ def evaluate_version(
     client = connect()
     name, number = str(model_name), str(version)
     known: KnownVersion | None = None
+    probe: Mapping[str, Any] = {}
     try:
         from bundleflow_models.verdict.registry import known_version
 
         known = known_version(client, name, number, champion_alias)
-        verdict = _judged(gate, client, known, holdout, training)
+        verdict, probe = _judged(gate, client, known, holdout, training)
     except ModelsError as error:
         if error.outcome is Outcome.MISUSED:
             raise
         undecided = error.outcome is Outcome.UNDECIDED
         verdict = without_numbers(gate, error.code, error.cause, error.fix, undecided=undecided, model=name, version=number)
     verdict = replace(verdict, model=name, version=number, training_run=known.run if known else "")
-    return _written(client, verdict) if write else verdict
+    return _written(client, verdict, probe) if write else verdict
 
 
 def record_training(gate: Gate, holdout: pd.DataFrame, training: pd.DataFrame, *, run_id: str | None = None) -> str:
@@ -111,18 +114,22 @@ def connect() -> MlflowClient:
 
 def _judged(
     gate: Gate, client: MlflowClient, known: KnownVersion, holdout: pd.DataFrame | str | None, training: pd.DataFrame | str | None
-) -> Verdict:
+) -> tuple[Verdict, Mapping[str, Any]]:
+    from bundleflow_models.verdict.frozen_rows import holdout_rows
     from bundleflow_models.verdict.loaded_models import load_candidate
+    from bundleflow_models.verdict.probe import probe_rows
 
     if known.champion == known.version:
         cause = f"Version {known.version} of {known.model} is the champion already."
         fix = "Name the version that is to take its place."
-        return without_numbers(gate, "challenger-is-champion", cause, fix, undecided=False, model=known.model, version=known.version)
+        verdict = without_numbers(gate, "challenger-is-champion", cause, fix, undecided=False, model=known.model, version=known.version)
+        return verdict, {}
     rows, source = _holdout(gate, known.model, holdout)
     learned = _training(gate, client, known, training)
     challenger = load_candidate(gate, known.model, known.version)
     champion = None if known.champion is None else load_candidate(gate, known.model, known.champion)
-    return judge(gate, rows, challenger, champion, learned, pinned=known.pinned, source=source)
+    verdict = judge(gate, rows, challenger, champion, learned, pinned=known.pinned, source=source)
+    return verdict, probe_rows(challenger, holdout_rows(gate, rows)) if verdict.result is Result.PASSED else {}
 
 
 def _holdout(gate: Gate, model: str, given: pd.DataFrame | str | None) -> tuple[pd.DataFrame, str]:
@@ -152,12 +159,12 @@ def _training(gate: Gate, client: MlflowClient, known: KnownVersion, given: pd.D
     return recorded if recorded is not None or name is None else read_rows(name, gate.training.rows)
 
 
-def _written(client: MlflowClient, verdict: Verdict) -> Verdict:
+def _written(client: MlflowClient, verdict: Verdict, probe: Mapping[str, Any]) -> Verdict:
     """The verdict with its run; one that could not be written down has decided nothing."""
     from bundleflow_models.verdict.recording import write_verdict
 
     try:
-        return write_verdict(client, verdict)
+        return write_verdict(client, verdict, probe)
     except ModelsError as error:
         check = Check(error.code, "undecided", error.cause, error.fix)
         result = Result.REFUSED if verdict.result is Result.REFUSED else Result.UNDECIDED

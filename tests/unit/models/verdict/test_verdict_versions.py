@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -19,7 +20,7 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 
 from bundleflow_models.errors import ModelsError, Outcome  # noqa: E402
 from bundleflow_models.verdict import VERDICT_ARTIFACT, Result, Verdict, evaluate_version, load_gate, record_training  # noqa: E402
-from bundleflow_models.verdict.record import TAG_CHAMPION, TAG_HOLDOUT, TAG_MODEL_CHAMPION, TAG_RESULT, TAG_RUN, TAG_SHA256  # noqa: E402
+from bundleflow_models.verdict.record import PROBE_FILE, TAG_CHAMPION, TAG_HOLDOUT, TAG_MODEL_CHAMPION, TAG_RESULT, TAG_RUN, TAG_SHA256  # noqa: E402
 from bundleflow_models.verdict.registry import PINNED, verdict_artifact  # noqa: E402
 
 NAME = "dev.iris.classifier"
@@ -125,7 +126,11 @@ def test_the_first_champion_then_better_worse_and_equal_ones(registry: Registry)
     assert kept == passed
     trained = registry.client.get_run(passed.training_run)
     assert registry.client.get_run(passed.run).info.experiment_id == trained.info.experiment_id
-    assert {each.path for each in registry.client.list_artifacts(passed.run, "bundleflow")} == {VERDICT_ARTIFACT, "bundleflow/verdict.svg"}
+    assert {each.path for each in registry.client.list_artifacts(passed.run, "bundleflow")} == {
+        VERDICT_ARTIFACT,
+        PROBE_FILE,
+        "bundleflow/verdict.svg",
+    }
     assert registry.client.get_run(passed.run).data.metrics["difference_low"] > 0
 
     registry.champion(strong)
@@ -253,6 +258,19 @@ def test_the_verdict_goes_to_the_active_run(registry: Registry) -> None:
         assert mlflow.active_run().info.run_id == run.info.run_id
     assert verdict.run == run.info.run_id
     assert Verdict.from_json(verdict.canonical_json()) == verdict
+
+
+def test_a_passed_verdict_keeps_rows_to_ask_an_endpoint_with(registry: Registry) -> None:
+    gate = load_gate(GATE)
+    passed = evaluate_version(gate, NAME, registry.register("x", "z"), TABLE)
+    kept = json.loads(mlflow.artifacts.load_text(f"runs:/{passed.run}/{PROBE_FILE}"))
+    first = TABLE[TABLE["split"] == "holdout"].head(5)
+    assert kept["request"]["dataframe_split"]["columns"] == ["x", "z"], "inputs alone: no label, no key"
+    assert np.allclose(kept["request"]["dataframe_split"]["data"], first[["x", "z"]])
+    assert kept["predictions"] == list(mlflow.pyfunc.load_model(f"models:/{NAME}/{passed.version}").predict(first[["x", "z"]]))
+    refused = evaluate_version(load_gate(GATE | {"floors": {"accuracy": {"min": 0.99}}}), NAME, passed.version, TABLE)
+    assert refused.result is Result.REFUSED
+    assert PROBE_FILE not in {each.path for each in registry.client.list_artifacts(refused.run, "bundleflow")}
 
 
 def test_training_that_sees_the_hold_out_is_told_at_once(registry: Registry) -> None:
