@@ -48,6 +48,7 @@ COMMANDS: dict[str, Command] = {
     "required-check": Command("sum up the jobs of a workflow as one check", "bundleflow.commands.required_check"),
     "new": Command("make a new project from a template", "bundleflow.commands.new"),
     "adopt": Command("propose the flow file and the callers for an existing bundle, and write them", "bundleflow.commands.adopt"),
+    "update": Command("bring a repository to this kit: pins, the template's changes, what is deprecated", "bundleflow.commands.update"),
     "deploy-cicd": Command("adopt the repository of this job: one pull request, or a patch", "bundleflow.commands.deploy_cicd"),
     "install-cli": Command("put the pinned Databricks CLI on PATH, verified", "bundleflow.commands.install_cli"),
     "lint": Command("check workflows, bundleflow.yml and the bundle's YAML, without any credential", "bundleflow.commands.lint"),

@@ -70,6 +70,25 @@ def new_project(template: str, folder: Path, *, answers: Mapping[str, str], ask:
     return NewProject(folder, template, kit, files, _next_steps(folder))
 
 
+def render_again(source: Path, template: str, folder: Path, *, sha: str, answers: Mapping[str, str]) -> None:
+    """Render a template as it is in `source` with known answers; what they do not say has its default.
+
+    Args:
+        source: A folder with `copier.yml` and `templates/`, such as a checkout of the kit at an older commit.
+        template: A folder below templates/.
+        folder: A new folder.
+        sha: The kit's commit that the callers are pinned to.
+        answers: Answers by the question's name; those to questions that are gone are left aside.
+
+    Raises:
+        BundleflowError: As `new_project`.
+    """
+    with tempfile.TemporaryDirectory(prefix="bundleflow-render-") as temporary:
+        copied = _template_source(source, template, Path(temporary))
+        known = {key: value for key, value in answers.items() if key in questions(copied)}
+        _render(_copier(), copied, template, folder, Kit(source, sha), known, ask=False)
+
+
 def templates(root: Path = KIT_ROOT) -> dict[str, str]:
     """Name of each template (a folder below templates/), and what it is: the choices of copier.yml's first question.
 
@@ -167,7 +186,8 @@ def _template_source(kit_root: Path, template: str, temporary: Path) -> Path:
     From a git repository copier would take the newest tag, or clone and commit what is not committed; this is the checkout as it is.
     """
     source = temporary / "kit"
-    for folder in (f"templates/{template}", CALLERS):
+    # Templates of the first commits have no callers in common.
+    for folder in (f"templates/{template}", *([CALLERS] if (kit_root / CALLERS).is_dir() else [])):
         shutil.copytree(kit_root / folder, source / folder, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(kit_root / "copier.yml", source / "copier.yml")
     return source
