@@ -205,7 +205,7 @@ def rehearsal(stage: Stage, player: Player, played: list[result.Scenario], began
     timings = dict(stage.timings.seconds)
     for scenario in played:
         for step in scenario.steps:
-            timings[step.title] = step.duration_s
+            timings[step.title] = timings.get(step.title, 0.0) + step.duration_s
     return result.Rehearsal(
         title=f"Rehearsal of {stage.project.name}",
         project=stage.project.given,
