@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from bundleflow.adapters.preload import GITHUB, wait
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
-from bundleflow.records.github import Comment, Comparison, Deployment, Gate, Job, PullRequest, Review, WorkflowRun
+from bundleflow.records.github import Comment, Comparison, Gate, Job, PullRequest, Review, WorkflowRun
 
 if TYPE_CHECKING:
     from github import Github
@@ -193,24 +193,6 @@ class GitHubApi:
         """Give a deployment a new status (`in_progress`, `success`, `failure`, ...); older deployments keep theirs."""
         body = {"state": state, "log_url": log_url, "description": description[:140], "auto_inactive": False}
         self._send("POST", f"/deployments/{deployment_id}/statuses", body, "deployments: write")
-
-    def deployments(self, environment: str, task: str, limit: int) -> Iterator[Deployment]:
-        """Deployments of an environment and task, newest first, at most `limit`, each with its newest status."""
-        path = f"/deployments?environment={quote(environment, safe='')}&task={quote(task, safe='')}"
-        for count, each in enumerate(self._pages(path, "", "deployments: read"), start=1):
-            status: Mapping[str, Any] = next(self._pages(f"/deployments/{each['id']}/statuses", "", "deployments: read"), {})
-            payload = each.get("payload")
-            yield Deployment(
-                id=each["id"],
-                sha=each.get("sha", ""),
-                environment=each.get("environment", ""),
-                created_at=each.get("created_at", ""),
-                state=status.get("state", "pending"),
-                log_url=status.get("log_url", ""),
-                payload=payload if isinstance(payload, Mapping) else {},
-            )
-            if count >= limit:
-                return
 
     # How it is asked
 

@@ -73,7 +73,7 @@ def read_bundle(folder: Path, root: Path) -> BundleFiles:
     main = next((folder / name for name in FILE_NAMES if (folder / name).is_file()), None)
     if main is None:
         message = "there is no databricks.yml. Correct `bundles:` in bundleflow.yml or the input `bundle-dir`."
-        bundle.findings.append(Finding(_shown(folder, root), 0, 0, "bundle", "no-bundle", message))
+        bundle.findings.append(Finding(shown_path(folder, root), 0, 0, "bundle", "no-bundle", message))
         return bundle
     _read(main, bundle, root)
     data = bundle.sources[main].data if main in bundle.sources else None
@@ -147,12 +147,12 @@ def _read(path: Path, bundle: BundleFiles, root: Path) -> None:
         bundle.findings.append(finding_at(path, root, error.problem, "yaml"))
         return
     except (OSError, UnicodeDecodeError) as error:
-        bundle.findings.append(Finding(_shown(path, root), 0, 0, "bundle", "yaml", f"cannot be read as text in UTF-8: {error}"))
+        bundle.findings.append(Finding(shown_path(path, root), 0, 0, "bundle", "yaml", f"cannot be read as text in UTF-8: {error}"))
         return
     bundle.sources[path] = source
     bundle.findings += [finding_at(path, root, problem, "duplicate-key") for problem in source.problems]
     if source.data is not None and not isinstance(source.data, dict):
-        bundle.findings.append(Finding(_shown(path, root), 1, 1, "bundle", "yaml", "must be a mapping (keys with values) at its top"))
+        bundle.findings.append(Finding(shown_path(path, root), 1, 1, "bundle", "yaml", "must be a mapping (keys with values) at its top"))
 
 
 def finding_at(path: Path, root: Path, problem: YamlProblem, rule: str) -> Finding:
@@ -165,14 +165,15 @@ def finding_at(path: Path, root: Path, problem: YamlProblem, rule: str) -> Findi
         rule: Name of the rule.
     """
     message = f"{problem.cause}. {problem.fix}".strip()
-    return Finding(_shown(path, root), problem.position.line, problem.position.column, "bundle", rule, message)
+    return Finding(shown_path(path, root), problem.position.line, problem.position.column, "bundle", rule, message)
 
 
 def _is_inside(pattern: str) -> bool:
     return bool(pattern) and not pattern.startswith(("/", "~")) and ".." not in Path(pattern).parts
 
 
-def _shown(path: Path, root: Path) -> str:
+def shown_path(path: Path, root: Path) -> str:
+    """A path as findings name it: relative to the repository's root where it lies in it."""
     try:
         return str(path.resolve().relative_to(root.resolve()))
     except ValueError:

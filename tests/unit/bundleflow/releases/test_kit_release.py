@@ -303,9 +303,9 @@ def test_the_record_is_filed_before_and_finished_after(world: World) -> None:
     record = DeploymentRecord("staging", "staging", "staging", sha, world.tree(), "d" * 64, "1.13.0", "0.1.0")
     api = world.api()
     number = begin_record(api, record)
-    assert next(iter(api.deployments("staging", TASK, 1))).state == "in_progress"
+    assert next(iter(api.kit_deployments("staging", TASK, 1))).state == "in_progress"
     finish_record(api, number, success=False, log_url=RUN_URL)
-    found = next(iter(api.deployments("staging", TASK, 1)))
+    found = next(iter(api.kit_deployments("staging", TASK, 1)))
     assert (found.state, found.sha, found.payload["digest"], found.log_url) == ("failure", sha, "d" * 64, RUN_URL)
 
 
