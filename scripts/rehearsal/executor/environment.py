@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from rehearsal.executor.file_access import FileAccess
 from rehearsal.executor.paths import PathMap
 from rehearsal.executor.protocol import TaskResult, TaskSpec
 from rehearsal.executor.requirements import Requirements
@@ -32,6 +33,8 @@ class TaskEnvironment:
         self.requirements = Requirements(paths, Path(spec.data) / "executor" / "wheels", self.say)
         self._spark: Any = None
         self.opening = False
+        self.files = FileAccess()
+        self._of_children: tuple[dict[str, None], dict[str, None]] = ({}, {})
         self.tables: dict[str, dict[str, Any]] = dict(spec.tables)
         self.changes: dict[str, dict[str, Any]] = {}
         self._details: dict[str, dict[str, Any]] = {}
@@ -84,8 +87,11 @@ class TaskEnvironment:
         if self._spark is not None:
             self._spark.record()
 
-    def after_child(self, changes: dict[str, dict[str, Any]]) -> None:
-        """See the tables that a notebook started by this one has made."""
+    def after_child(self, result: TaskResult) -> None:
+        """See the tables that a notebook started by this one has made, and take over what it read and wrote."""
+        changes = result.changes
+        for own, names in zip(self._of_children, (result.reads, result.writes), strict=True):
+            own.update(dict.fromkeys(names))
         for kind, entries in changes.items():
             self.changes.setdefault(kind, {}).update(entries)
         for name, table in changes.get("tables", {}).items():
@@ -104,16 +110,18 @@ class TaskEnvironment:
             spark_session.teach_builder(self)
 
     def reads(self) -> list[str]:
-        """Full names of the tables that were read."""
-        return self._spark.lineage.reads() if self._spark else []
+        """Full names of the tables and paths of volumes that were read."""
+        tables = self._spark.lineage.reads() if self._spark else []
+        return list(dict.fromkeys([*tables, *self.files.reads(), *self._of_children[0]]))
 
     def wrote(self, table: str) -> None:
         """Take note of a table that was written past the session's own plans."""
         self._spark.lineage.written(table)
 
     def writes(self) -> list[str]:
-        """Full names of the tables that were written."""
-        return self._spark.lineage.writes() if self._spark else []
+        """Full names of the tables and paths of volumes that were written."""
+        tables = self._spark.lineage.writes() if self._spark else []
+        return list(dict.fromkeys([*tables, *self.files.writes(), *self._of_children[1]]))
 
     def close(self) -> None:
         """Record tables and schemas, and end the session."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from rehearsal.executor.file_access import FileAccess
+
 TEMPORARY = ("global_temp",)
 
 
@@ -13,10 +15,12 @@ class Lineage:
 
     Args:
         complete: Makes a full name (`catalog.schema.table`) of the parts of a shorter one.
+        files: Takes the paths that plans read and write.
+        logical: Databricks' name of a path on this machine.
     """
 
-    def __init__(self, complete: Callable[[list[str]], str]) -> None:
-        self._complete = complete
+    def __init__(self, complete: Callable[[list[str]], str], files: FileAccess, logical: Callable[[str], str]) -> None:
+        self._complete, self._files, self._logical = complete, files, logical
         self._reads: dict[str, None] = {}
         self._writes: dict[str, None] = {}
         self._views: set[str] = set()
@@ -61,6 +65,8 @@ class Lineage:
             self.statement(query or command.sql_command.sql)
         elif kind == "write_operation":
             self._relation(command.write_operation.input)
+            if command.write_operation.path:
+                self._files.wrote(self._logical(command.write_operation.path))
             if command.write_operation.HasField("table"):
                 self._written(command.write_operation.table.table_name)
         elif kind == "write_operation_v2":
@@ -79,6 +85,9 @@ class Lineage:
         name = message.DESCRIPTOR.name
         if name == "NamedTable":
             self._read(message.unparsed_identifier)
+        elif name == "DataSource":
+            for path in message.paths:
+                self._files.read(self._logical(path))
         elif name == "SQL":
             self.statement(message.query)
         for field, value in message.ListFields():
@@ -135,6 +144,9 @@ class Lineage:
 
     def _read(self, name: str) -> None:
         parts = split_name(name)
+        if parts and parts[-1].startswith("/"):  # a path in the place of a table: csv.`/Volumes/...`
+            self._files.read(self._logical(parts[-1]))
+            return
         if len(parts) == 1 and parts[0].lower() in self._views:
             return
         if (parts and parts[0].lower() in TEMPORARY) or not parts:
@@ -143,6 +155,9 @@ class Lineage:
 
     def _written(self, name: str, *, temporary: bool = False) -> None:
         parts = split_name(name.split(" AS ")[0])
+        if parts and parts[-1].startswith("/"):
+            self._files.wrote(self._logical(parts[-1]))
+            return
         if temporary and parts:
             self._views.add(parts[-1].lower())
         elif parts:

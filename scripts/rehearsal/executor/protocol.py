@@ -92,8 +92,8 @@ class TaskResult:
         notes: What the stand-in did differently from Databricks, for the run's log.
         task_values: Values set with `dbutils.jobs.taskValues.set`.
         output: Further output (`sql_output`), in the shape of `jobs/runs/get-output`.
-        reads: Full names of tables that were read, as observed.
-        writes: Full names of tables that were written, as observed.
+        reads: Full names of tables and paths of volumes that were read, as observed.
+        writes: The same of what was written.
         changes: What became of Unity Catalog: `schemas` and `tables` by full name; a table that was dropped is None.
         seconds: Durations measured in the process (`start`, `spark`, `run`, ...).
     """

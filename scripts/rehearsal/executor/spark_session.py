@@ -26,7 +26,7 @@ class SparkTask:
         began = time.monotonic()
         self.environment = environment
         self.session = session or _open(environment)
-        self.lineage = Lineage(self._complete)
+        self.lineage = Lineage(self._complete, environment.files, environment.paths.logical)
         self.catalog = Catalog(self.session, environment)
         self._quiet = True
         for name, value in {**SETTINGS, "spark.sql.warehouse.dir": str(Path(environment.spec.data) / "spark" / "warehouse")}.items():

@@ -41,7 +41,7 @@ def run_task(payload: dict[str, Any], report: Report) -> int:
     result = TaskResult("success")
     signal.signal(signal.SIGTERM, _end)
     try:
-        virtual_paths.install(paths)
+        virtual_paths.install(paths, environment.files.opened)
         if spec.mailbox:
             outgoing_mail.install(spec.mailbox, environment.say)
         hide_own_package()

@@ -26,22 +26,27 @@ TWO_PATHS = ("rename", "replace", "link", "symlink")
 PREFIXES = tuple(ROOTS)
 
 
-def install(paths: PathMap) -> None:
-    """Teach this process the paths; for the rest of its life."""
+def install(paths: PathMap, opened: Callable[[str, str], None]) -> None:
+    """Teach this process the paths; for the rest of its life.
+
+    Args:
+        paths: Where Databricks' paths lie.
+        opened: Told of each file that is opened: its path as Databricks has it, and the mode.
+    """
     mapped = functools.partial(_mapped, paths)
     for name in ONE_PATH:
         if hasattr(os, name):
             setattr(os, name, _first(getattr(os, name), mapped))
     for name in TWO_PATHS:
         setattr(os, name, _both(getattr(os, name), mapped))
-    opener = _first(io.open, mapped)
+    opener = _telling(_first(io.open, mapped), opened)
     builtins.open = io.open = opener
     real_getcwd = os.getcwd
     os.getcwd = lambda: paths.logical(real_getcwd())
     sys.path_hooks.insert(0, _path_hook(paths))
     sys.path_importer_cache.clear()
     _teach_subprocess(mapped)
-    _teach_pyarrow(mapped)
+    _teach_pyarrow(mapped, opened)
 
 
 def _mapped(paths: PathMap, value: Any) -> Any:
@@ -59,6 +64,20 @@ def _first(function: Callable[..., Any], mapped: Callable[[Any], Any]) -> Any:
         else:
             kwargs = {name: mapped(value) if name in ("path", "file") else value for name, value in kwargs.items()}
         return function(*args, **kwargs)
+
+    return wrapper
+
+
+def _telling(opener: Callable[..., Any], opened: Callable[[str, str], None]) -> Callable[..., Any]:
+    """`open`, which tells of files below Databricks' folders once they are open."""
+
+    @functools.wraps(opener)
+    def wrapper(file: Any, mode: str = "r", *args: Any, **kwargs: Any) -> Any:
+        found = opener(file, mode, *args, **kwargs)
+        name = os.fspath(file) if isinstance(file, os.PathLike) else file
+        if isinstance(name, str) and name.startswith(PREFIXES):
+            opened(name, mode)
+        return found
 
     return wrapper
 
@@ -97,7 +116,7 @@ def _teach_subprocess(mapped: Callable[[Any], Any]) -> None:
     subprocess.Popen.__init__ = init  # type: ignore[method-assign]
 
 
-def _teach_pyarrow(mapped: Callable[[Any], Any]) -> None:
+def _teach_pyarrow(mapped: Callable[[Any], Any], opened: Callable[[str, str], None]) -> None:
     if "pyarrow.parquet.core" not in sys.modules:
         return
     fs, parquet = sys.modules["pyarrow.fs"], sys.modules["pyarrow.parquet.core"]
@@ -106,6 +125,8 @@ def _teach_pyarrow(mapped: Callable[[Any], Any]) -> None:
 
     @functools.wraps(real)
     def resolve(path: Any, *args: Any, **kwargs: Any) -> Any:
+        if isinstance(path, str) and path.startswith(PREFIXES):
+            opened(path, "r")  # for writing it opens the file by Python, which tells
         return real(mapped(path), *args, **kwargs)
 
     fs._resolve_filesystem_and_path = parquet._resolve_filesystem_and_path = resolve  # type: ignore[attr-defined]

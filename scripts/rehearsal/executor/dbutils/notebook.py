@@ -176,7 +176,7 @@ class NotebookUtils:
                 raise WorkflowException(f"The process of the notebook {target} ended before it could report.")
             time.sleep(POLL_SECONDS)
         result = TaskResult.from_json(json.loads(file.read_text("utf-8")))
-        self._environment.after_child(result.changes)
+        self._environment.after_child(result)
         if result.status != "success":
             raise WorkflowException(f"The notebook {target} failed: {result.error}\n{result.trace}")
         return result.result or ""

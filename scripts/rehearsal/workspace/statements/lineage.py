@@ -40,6 +40,6 @@ def _row(services: Services, row: Any, task: dict[str, Any], who: str, table: st
 def _side(name: str) -> list[str | None]:
     """Full name, catalog, schema, name, path and type of a source or target."""
     names = name.split(".")
-    if len(names) == 3:
-        return [name, *names, None, "TABLE"]
-    return [None, None, None, None, name, "PATH"]
+    if name.startswith("/") or len(names) != 3:
+        return [None, None, None, None, name, "PATH"]
+    return [name, *names, None, "TABLE"]
