@@ -107,9 +107,13 @@ def project(folder: Path) -> Path:
         ("cd-staging", {"databricks-client-secret": "${{ secrets.STAGING_CLIENT_SECRET }}"}),
         ("cd-prod", {"databricks-token": "${{ secrets.PRODUCTION_TOKEN }}"}),
     ):
-        text = (workflows / f"{name}.yml").read_text(encoding="utf-8")
-        (workflows / f"{name}.yml").write_text(text.rstrip("\n") + f"\n    secrets: {json.dumps(handed)}\n", encoding="utf-8")
-        assert yaml.safe_load(text)["jobs"][name]["uses"]
+        document = yaml.safe_load((workflows / f"{name}.yml").read_text(encoding="utf-8"))
+        document["on"] = document.pop(True)  # YAML 1.1 reads the bare word as a truth value
+        document["jobs"][name]["secrets"] = handed
+        if name == "cd-staging":
+            # The one secret that a caller hands on is staging's; a preview would log in as production's planner with it.
+            del document["jobs"][name]["with"]["plan-environment"]
+        (workflows / f"{name}.yml").write_text(yaml.safe_dump(document), encoding="utf-8")
     (workflows / "lint.yml").unlink()  # has no login; it would only take its time
     (workflows / "own.yml").write_text(OWN_WORKFLOW, encoding="utf-8")
     return folder
