@@ -8,6 +8,7 @@ from typing import Any
 
 from .files import YamlFile
 
+PROMOTE = "model promote"
 DEPLOYING = ("deploy-stage", "test-integration", "cleanup", "deploy")
 LOGIN = "DATABRICKS_HOST"
 
@@ -17,9 +18,9 @@ def jobs_with_steps(file: YamlFile) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def commands(job: dict[str, Any]) -> list[str]:
-    """The kit's commands that a job runs, such as `deploy-stage`."""
+    """The kit's commands that a job runs, such as `deploy-stage` or `model promote`."""
     runs = [str(step.get("run", "")) for step in job.get("steps", [])]
-    return [match[1] for run in runs for match in re.finditer(r"^(?:exec )?bundleflow ([\w-]+)", run, re.MULTILINE)]
+    return [match[1] for run in runs for match in re.finditer(r"^(?:exec )?bundleflow ((?:model )?[\w-]+)", run, re.MULTILINE)]
 
 
 def deploys(job: dict[str, Any]) -> bool:

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator
 
 from .files import KIT, ROOT, YamlFile
-from .jobs import LOGIN, commands, deploys, jobs_with_steps, logs_in, probes, scalars
+from .jobs import LOGIN, PROMOTE, commands, deploys, jobs_with_steps, logs_in, probes, scalars
 
 Rule = Callable[[YamlFile], Iterator[str]]
 RULES: dict[str, Rule] = {}
@@ -56,7 +56,7 @@ def permissions_that_are_used(file: YamlFile) -> Iterator[str]:
         done = commands(job)
         if ("id-token" in permissions) != logs_in(job):
             yield f"job {name}: `id-token: write` and a login to Databricks go together"
-        if permissions.get("deployments") == "write" and not set(done) & {"deploy-stage", "record"}:
+        if permissions.get("deployments") == "write" and not set(done) & {"deploy-stage", "record", PROMOTE}:
             yield f"job {name} may write deployments and files none"
         if permissions.get("deployments") == "read" and "plan-release" not in done:
             yield f"job {name} may read deployments and does not"
@@ -252,10 +252,11 @@ def environment_of_each_login(file: YamlFile) -> Iterator[str]:
             if environment is not None:
                 yield f"job {name} names an environment and does not log in"
             continue
-        if not isinstance(environment, dict) or not re.fullmatch(r"\$\{\{ inputs\.(plan-)?environment \}\}", str(environment.get("name"))):
+        name_of = str(environment.get("name")) if isinstance(environment, dict) else ""
+        if not isinstance(environment, dict) or not re.fullmatch(r"\$\{\{ inputs\.(plan-|model-)?environment \}\}", name_of):
             yield f"job {name} logs in without `environment: {{name: ${{{{ inputs.environment }}}}}}`"
             continue
-        if (environment.get("deployment") is False) == ("deploy-stage" in commands(job)):
+        if (environment.get("deployment") is False) == bool({"deploy-stage", PROMOTE} & set(commands(job))):
             yield f"job {name}: `deployment: false` for jobs that plan or test, and only for them"
 
 
@@ -274,6 +275,19 @@ def gate_before_production(file: YamlFile) -> Iterator[str]:
         digest = f"needs.{name}.outputs.digest"
         if not any(digest in str(step.get("env", {}).get("BUNDLEFLOW_APPROVED_DIGEST")) for job in waiting for step in job["steps"]):
             yield f"what {name} planned is not what is deployed"
+
+
+@rule
+def gate_before_a_champion(file: YamlFile) -> Iterator[str]:
+    """What is promoted was shown by the job before, and stands behind an environment of its own."""
+    for name, job in jobs_with_steps(file):
+        if PROMOTE not in commands(job) or file.is_action:
+            continue
+        if "inputs.model-environment" not in str(job.get("environment")):
+            yield f"job {name} promotes outside `model-environment`"
+        before = str(job.get("needs"))
+        if not any(f"needs.{before}.outputs.candidates" in str(step.get("env", {}).get("BUNDLEFLOW_CANDIDATES")) for step in job["steps"]):
+            yield f"job {name} promotes something else than what was shown"
 
 
 @rule

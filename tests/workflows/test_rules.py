@@ -83,6 +83,8 @@ BROKEN = [
     ),
     ("gate-before-production", "cd-prod", "name: ${{ inputs.plan-environment }}", "name: ${{ inputs.environment }}"),
     ("gate-before-production", "cd-prod", "          BUNDLEFLOW_APPROVED_DIGEST: ${{ needs.plan.outputs.digest }}\n", ""),
+    ("gate-before-a-champion", "promote-model", "name: ${{ inputs.model-environment }}", "name: ${{ inputs.plan-environment }}"),
+    ("gate-before-a-champion", "cd-prod", "needs.deploy.outputs.candidates }}\n", "inputs.stage }}\n"),
     ("pull-requests-cannot-reach-production", "lint", "  workflow_call:\n", "  pull_request_target:\n  workflow_call:\n"),
     ("integration-is-destroyed", "run-tests", "(cancelled() || failure())", "failure()"),
     ("clean-up-waits-for-the-test", "cleanup", "group: bundleflow-integration-", "group: bundleflow-cleanup-"),

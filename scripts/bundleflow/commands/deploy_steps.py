@@ -9,7 +9,7 @@ from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.commands.context import JobContext
-from bundleflow.commands.models_step import connect_stage_models, promote_stage_models
+from bundleflow.commands.models_step import check_model_environment, connect_stage_models, promote_stage_models
 from bundleflow.commands.models_wheel_step import upload_models_wheel
 from bundleflow.commands.smoke_step import smoke
 from bundleflow.commands.steps import StageRuns, run_jobs
@@ -57,6 +57,11 @@ def make_smoke_checks(deploying: Deploying) -> None:
     smoke(deploying.job, lambda: deploying.deployed, deploying.runs)
 
 
+def check_models(deploying: Deploying) -> None:
+    """Check that the workflow promotes the stage's models where the flow file says."""
+    check_model_environment(deploying.job)
+
+
 def connect_models(deploying: Deploying) -> None:
     """Connect models to their deployment jobs, before the stage's jobs register new versions."""
     if deploying.job.flow.models:
@@ -69,7 +74,7 @@ def promote_models(deploying: Deploying) -> None:
         promote_stage_models(deploying.job, deploying.deployed)
 
 
-BEFORE: tuple[Step, ...] = (put_models_wheel,)
+BEFORE: tuple[Step, ...] = (check_models, put_models_wheel)
 """Steps before `bundle deploy`: approved, planned and recorded as begun. The same for a pull request's own deployment."""
 
 AFTER: tuple[Step, ...] = (connect_models, run_stage_jobs, make_smoke_checks, promote_models)

@@ -6,9 +6,27 @@ from collections.abc import Mapping
 from typing import Any
 
 from bundleflow.commands.context import JobContext, tell
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 CANDIDATES = "candidates"
 """Output of the deploying job: what the job behind the `model-environment` may promote, as JSON; empty for nothing."""
+
+
+def check_model_environment(job: JobContext) -> None:
+    """Check, before anything is deployed, that the workflow promotes where the flow file says.
+
+    Raises:
+        BundleflowError: `flow-mismatch`.
+    """
+    given, wanted = job.env.get("BUNDLEFLOW_MODEL_ENVIRONMENT") or "", job.stage.model_environment or ""
+    if given and given.lower() != wanted.lower():
+        raise BundleflowError(
+            f"The workflow was called with model-environment `{given}`, but {job.flow.path} gives stage `{job.stage.name}` "
+            + (f"the model-environment `{wanted}`." if wanted else "none."),
+            fix=f"Call the workflow with `model-environment: {wanted}`, or correct the flow file." if wanted else "Leave the input out.",
+            reason=FailureReason.FLOW_MISMATCH,
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def connect_stage_models(job: JobContext, summary: Mapping[str, Any]) -> None:
