@@ -154,7 +154,7 @@ NOT_APPROVED = Story(
             "Merge to release; the reviewer rejects",
             "planned, asked, not deployed",
             MergePull("release", who="release-manager"),
-            (GateAsked("prod"), Rejected("cd-prod.yml", "deploy"), Untouched("prod")),
+            (GateAsked("prod"), Rejected("cd-prod.yml", "deploy"), Stopped("cd-prod.yml", "refused", "not-approved"), Untouched("prod")),
             gate=Gate("prod", answer="rejected", comment="not before the holidays"),
             stopped=True,
         ),
