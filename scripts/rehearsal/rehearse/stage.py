@@ -201,15 +201,15 @@ class Stage:
             client = self.client_ids[environment]
             if environment not in same:
                 login = self.logins[environment]
-            people.append(
-                {
-                    "application_id": client,
-                    "display_name": f"{self.project.name}-{environment}",
-                    "access": access,
-                    "client_secret": login.client_secret,
-                    "token": login.token,
-                }
-            )
+                people.append(
+                    {
+                        "application_id": client,
+                        "display_name": f"{self.project.name}-{environment}",
+                        "access": access,
+                        "client_secret": login.client_secret,
+                        "token": login.token,
+                    }
+                )
             federation.append(
                 {
                     "application_id": client,
