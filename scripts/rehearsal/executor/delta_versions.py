@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from rehearsal.executor.environment import TaskEnvironment
-from rehearsal.executor.spark_catalog import quoted
 
 
 class DeltaVersions:
@@ -19,18 +18,16 @@ class DeltaVersions:
 
     def __init__(self, environment: TaskEnvironment) -> None:
         self._environment = environment
-        self._session = environment.spark
+        environment.table_names()  # opens the session, so that all tables are attached
         self._before = {name: _commits(str(about.get("storage_location", ""))) for name, about in environment.tables.items()}
 
     def note_changes(self) -> None:
         """Let the task record the tables that were written since, and those that are new."""
         environment = self._environment
         environment.say("What the JAR wrote is seen in the tables' logs; what it read is not seen.")
-        for schema in dict.fromkeys([*environment.spec.schemas, *(name.rpartition(".")[0] for name in self._before)]):
-            for row in environment.spark.sql(f"SHOW TABLES IN {quoted(schema)}").collect():
-                name = f"{schema}.{row['tableName']}".lower()
-                if not row["isTemporary"] and self._is_changed(name):
-                    environment.wrote(name)
+        for name in environment.table_names():
+            if self._is_changed(name):
+                environment.wrote(name)
 
     def _is_changed(self, name: str) -> bool:
         if name not in self._before:

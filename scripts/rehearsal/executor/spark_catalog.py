@@ -54,7 +54,7 @@ class Catalog:
             touched: Full names of tables that may have changed.
             everything: Look at all tables of all catalogs (a statement could not be understood).
         """
-        present = self._all_tables() if everything else None
+        present = self.all_tables() if everything else None
         names = list(dict.fromkeys([*touched, *(present or []), *(self._attached if everything else [])]))
         changes = self._environment.changes
         for name in names:
@@ -86,13 +86,18 @@ class Catalog:
 
     def _schema_exists(self, schema: str) -> bool:
         catalog, _, name = schema.partition(".")
-        return name in {row[0] for row in self._sql(f"SHOW SCHEMAS IN {quoted(catalog)}").collect()}
+        return name in self._schemas_of(catalog)
 
-    def _all_tables(self) -> list[str]:
+    def _schemas_of(self, catalog: str) -> list[str]:
+        """The names of a catalog's schemas; Spark quotes those with a hyphen, such as a pull request's."""
+        return [split_name(str(row[0]))[-1] for row in self._sql(f"SHOW SCHEMAS IN {quoted(catalog)}").collect()]
+
+    def all_tables(self) -> list[str]:
+        """Full names of all tables of all catalogs, as the session knows them."""
         found = []
         for catalog in self._environment.spec.catalogs:
-            for row in self._sql(f"SHOW SCHEMAS IN {quoted(catalog)}").collect():
-                schema = f"{catalog}.{str(row[0]).split('.')[-1]}"
+            for found_schema in self._schemas_of(catalog):
+                schema = f"{catalog}.{found_schema}"
                 if schema not in self._schemas and schema != f"{catalog}.default":
                     self._schemas.add(schema)
                     self._environment.changes.setdefault("schemas", {})[schema] = {}

@@ -14,7 +14,7 @@ SHA = "0123456789abcdef0123456789abcdef01234567"
 
 def test_every_template_takes_its_callers_from_the_shared_ones() -> None:
     for template in templates():
-        workflows = sorted((KIT_ROOT / "templates" / template / ".github" / "workflows").glob("*"))
+        workflows = sorted((KIT_ROOT / "templates" / template / ".github" / "workflows").glob("*.jinja"))
         assert workflows
         for path in workflows:
             assert f'include "{CALLERS}/{path.name}"' in path.read_text(encoding="utf-8"), path
