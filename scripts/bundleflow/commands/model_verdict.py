@@ -62,6 +62,7 @@ def show(verdict: Verdict, *, as_json: bool) -> None:
     from bundleflow.adapters.runner import Runner
     from bundleflow.commands.context import print_json
     from bundleflow.report.markdown_verdict import verdict_markdown
+    from bundleflow.report.terminal import inert
     from bundleflow_models.verdict.text import verdict_text
 
     runner = Runner.here()
@@ -71,8 +72,8 @@ def show(verdict: Verdict, *, as_json: bool) -> None:
     if as_json:
         print_json({**verdict.as_dict(), "sha256": verdict.sha256})
         return
-    with runner.no_commands():
-        print(verdict_text(verdict, colour=sys.stdout.isatty()), flush=True)
+    for line in verdict_text(verdict, colour=sys.stdout.isatty()).split("\n"):
+        print(inert(line))
 
 
 def _raise_unless_passed(verdict: Verdict) -> None:

@@ -36,7 +36,7 @@ def headline(verdict: Verdict, *, colour: bool = False) -> str:
     if colour:
         word = f"\x1b[{_COLOURS[verdict.result]}m{word}\x1b[0m"
     name = f"{visible(verdict.model)} version {visible(verdict.version)}" if verdict.model else "challenger"
-    reasons = f" ({', '.join(dict.fromkeys(verdict.codes))})" if verdict.codes else ""
+    reasons = f" ({visible(', '.join(dict.fromkeys(verdict.codes)))})" if verdict.codes else ""
     rows = f", {verdict.holdout_rows} hold-out rows" if verdict.holdout_rows else ""
     return f"{word}{reasons}: {name}, champion {visible(verdict.champion)}{rows}"
 
@@ -51,13 +51,13 @@ def metric_rows(verdict: Verdict) -> list[str]:
     rows: list[tuple[str, ...]] = [("metric", "challenger", "champion", "floor")]
     for line in verdict.metrics:
         arrow = "↑" if line.higher_is_better else "↓"
-        rows.append((f"{line.name} {arrow}", number(line.challenger), number(line.champion), number(line.floor)))
+        rows.append((f"{visible(line.name)} {arrow}", number(line.challenger), number(line.champion), number(line.floor)))
     return _aligned(rows)
 
 
 def slice_rows(verdict: Verdict) -> list[str]:
     """A table of the slices, one line each."""
-    rows: list[tuple[str, ...]] = [("slice", "rows", f"challenger {verdict.primary}", "champion")]
+    rows: list[tuple[str, ...]] = [("slice", "rows", f"challenger {visible(verdict.primary)}", "champion")]
     rows += [
         (f"{visible(line.column)} = {visible(line.value)}", str(line.rows), number(line.challenger), number(line.champion))
         for line in verdict.slices

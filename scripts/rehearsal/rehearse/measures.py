@@ -21,6 +21,11 @@ REASONS = {
     "cd-prod.yml/plan": "has an identity that only reads; what it plans is what a person approves",
     "cd-prod.yml/deploy": "waits for the person; only then it gets the identity that writes production",
     "cd-prod.yml/refused": "says who rejected the job before it, which never began and cannot say so itself",
+    "cd-prod.yml/promote": "waits for the person who answers for the model; only then it may move the alias",
+    "promote-model.yml/candidates": "looks which models wait for a person, with an identity that moves none",
+    "promote-model.yml/promote": "waits for the person who answers for the model; only then it may move the alias",
+    "promote-model.yml/refused": "says who rejected the job before it, which never began and cannot say so itself",
+    "deploy-cicd.yml/adopt": "writes the adoption's pull request, and cannot log in to a workspace",
     "cleanup.yml/cleanup": "removes what a closed pull request may have left, once its tests are over",
 }
 """Workflow and job of the kit → why it is a job of its own."""
