@@ -1,0 +1,269 @@
+"""The data pipeline's template, rendered: complete, linted, its own tests green, valid in every target, and what was asked of the job."""
+
+from __future__ import annotations
+
+import ast
+import hashlib
+import os
+import re
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bundleflow.records.flow import load_flow
+from bundleflow.templates_project import KIT_ROOT, new_project
+from rehearsal.scenarios import data_pipeline
+from rehearsal.scenarios.model import Push
+
+TEMPLATE = KIT_ROOT / "templates" / "data-pipeline"
+SECONDS = 120
+JAR = "lib/customer-value.jar"
+SHAPES = {"data-pipeline": {}, "another name": {"project_name": "sales-of-the-north", "workspace_folder": "/Teams/sales"}}
+TASKS = {
+    "ingest_orders": [],
+    "ingest_products": [],
+    "customer_value": ["ingest_orders", "ingest_products"],
+    "aggregate_sales": ["ingest_orders", "ingest_products"],
+    "train_forecast": ["aggregate_sales"],
+    "evaluate_forecast": ["train_forecast"],
+    "write_report": ["evaluate_forecast", "customer_value"],
+    "send_report": ["write_report"],
+}
+
+
+@pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)
+def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered") / "data-pipeline"
+    new_project("data-pipeline", folder, answers=request.param, ask=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("plain") / "data-pipeline"
+    new_project("data-pipeline", folder, answers={}, ask=False)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("renamed") / "data-pipeline"
+    new_project("data-pipeline", folder, answers=SHAPES["another name"], ask=False)
+    return folder
+
+
+def tool(*command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PATH": path, "HOME": str(folder), **more}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def own_files(folder: Path) -> list[Path]:
+    caches = {"__pycache__", ".ruff_cache", ".cache", ".git"}
+    return [path for path in folder.rglob("*") if path.is_file() and not caches & set(path.parts)]
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def resources(project: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for path in (project / "resources").iterdir():
+        for kind, named in read(path)["resources"].items():
+            found.setdefault(kind, {}).update(named)
+    return found
+
+
+def job(project: Path) -> dict[str, Any]:
+    return dict(resources(project)["jobs"]["DataPipelineJob"])
+
+
+def test_everything_is_rendered(project: Path) -> None:
+    files = own_files(project)
+    assert len(files) == len(own_files(TEMPLATE))
+    for path in files:
+        assert path.suffix != ".jinja"
+        assert "<%" not in str(path)
+        if path.name != Path(JAR).name:
+            assert not re.search(r"<%|%>", path.read_text(encoding="utf-8")), path
+
+
+def test_eight_tasks_in_their_order(project: Path) -> None:
+    tasks = job(project)["tasks"]
+    assert {task["task_key"]: [each["task_key"] for each in task.get("depends_on", [])] for task in tasks} == TASKS
+    kinds = {task["task_key"]: next(key for key in task if key.endswith("_task")) for task in tasks}
+    assert kinds.pop("customer_value") == "spark_jar_task"
+    assert set(kinds.values()) == {"notebook_task"}
+    for task in tasks:
+        path = task.get("notebook_task", {}).get("notebook_path")
+        assert path is None or (project / "resources" / path).resolve().is_file()
+
+
+def test_every_night_at_two_in_production_only(project: Path) -> None:
+    schedule = job(project)["schedule"]
+    assert (schedule["quartz_cron_expression"], schedule["timezone_id"]) == ("0 0 2 * * ?", "Europe/Brussels")
+    bundle = read(project / "databricks.yml")
+    assert schedule["pause_status"] == "${var.schedule}"
+    assert bundle["variables"]["schedule"]["default"] == "PAUSED"
+    unpaused = [name for name, target in bundle["targets"].items() if target["variables"].get("schedule") == "UNPAUSED"]
+    assert unpaused == ["prod"]
+    assert set(bundle["targets"]) == {"dev", "test", "staging", "prod"}
+
+
+def test_alerts_on_failure_and_on_duration(project: Path) -> None:
+    settings = job(project)
+    assert {"on_failure", "on_duration_warning_threshold_exceeded"} <= set(settings["email_notifications"])
+    (rule,) = settings["health"]["rules"]
+    assert (rule["metric"], rule["op"]) == ("RUN_DURATION_SECONDS", "GREATER_THAN")
+    assert 0 < rule["value"] < settings["timeout_seconds"]
+
+
+def test_cluster_ends_by_itself_and_has_current_libraries(project: Path) -> None:
+    cluster = resources(project)["clusters"]["pipeline"]
+    assert (cluster["node_type_id"], cluster["num_workers"]) == ("Standard_DS3_v2", 4)
+    assert 0 < cluster["autotermination_minutes"] <= 60
+    assert cluster["spark_version"].endswith("scala2.13")
+    maven = {library["maven"]["coordinates"] for task in job(project)["tasks"] for library in task["libraries"] if "maven" in library}
+    declared = read(project / "databricks.yml")["variables"]["libraries"]["default"]
+    assert maven == {library["maven"]["coordinates"] for library in declared if "maven" in library}
+    pom = (project / "java" / "pom.xml").read_text(encoding="utf-8")
+    for coordinates in maven:
+        group, artifact, version = coordinates.split(":")
+        assert f"<groupId>{group}</groupId>\n      <artifactId>{artifact}</artifactId>" in pom
+        assert f"<{artifact}.version>{version}</{artifact}.version>" in pom
+
+
+def test_deployments_build_nothing_and_the_jar_has_its_checksum(project: Path) -> None:
+    assert "artifacts" not in read(project / "databricks.yml")
+    (jar,) = [library["jar"] for task in job(project)["tasks"] for library in task["libraries"] if "jar" in library]
+    assert (project / "resources" / jar).resolve() == (project / JAR).resolve()
+    recorded = dict(line.split("  ")[::-1] for line in (project / "lib" / "SHA256SUMS").read_text(encoding="utf-8").splitlines())
+    assert recorded[JAR] == hashlib.sha256((project / JAR).read_bytes()).hexdigest()
+
+
+def test_the_check_of_the_jar_sees_another_jar(plain: Path, tmp_path: Path) -> None:
+    """Maven is imitated: it gives the JAR that is committed."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    maven = programs / "mvn"
+    maven.write_text(f"#!/bin/sh\nmkdir -p java/target && cp {tmp_path}/built.jar java/target/customer-value.jar\n", encoding="utf-8")
+    maven.chmod(0o755)
+    environment = {"PATH": f"{programs}{os.pathsep}{os.defpath}"}
+    for content, code, says in ((plain.joinpath(JAR).read_bytes(), 0, "is what java/ gives"), (b"another", 1, "is not what java/ gives")):
+        (tmp_path / "built.jar").write_bytes(content)
+        done = tool(sys.executable, "java/build.py", "--check", folder=plain, **environment)
+        assert done.returncode == code, done.stderr
+        assert says in done.stdout + done.stderr
+    done = tool(sys.executable, "java/build.py", folder=plain, PATH=str(tmp_path))
+    assert "there is no `mvn` on PATH" in done.stderr
+
+
+def test_sample_files_are_what_their_script_makes(plain: Path) -> None:
+    before = {path.name: path.read_bytes() for path in (plain / "sample_data").glob("*.*")}
+    assert tool(sys.executable, "sample_data/make.py", folder=plain).returncode == 0
+    assert {path.name: path.read_bytes() for path in (plain / "sample_data").glob("*.*")} == before
+    assert len(before["orders.csv"].splitlines()) == data_pipeline.ROWS + 1
+
+
+def test_the_picture_shows_the_jobs_tasks(project: Path) -> None:
+    picture = (project / "docs" / "pipeline.svg").read_text(encoding="utf-8")
+    assert all(task in picture for task in TASKS)
+    assert "docs/pipeline.svg" in (project / "README.md").read_text(encoding="utf-8")
+
+
+def test_flow_file_agrees_with_the_bundle(project: Path) -> None:
+    flow = load_flow(project / "bundleflow.yml")
+    assert {stage.target for stage in flow.stages.values()} == set(read(project / "databricks.yml")["targets"])
+    assert {name for stage in flow.stages.values() for name in stage.run} == {"DataPipelineJob"}
+
+
+def test_every_name_of_the_test_target_has_the_suffix(project: Path) -> None:
+    named = {"jobs": "name", "schemas": "name", "experiments": "name", "clusters": "cluster_name", "secret_scopes": "name"}
+    found = resources(project)
+    for kind, field in named.items():
+        for key, resource in found[kind].items():
+            assert "${var.suffix}" in resource[field], (kind, key)
+    assert {volume["schema_name"] for volume in found["volumes"].values()} == {"${resources.schemas.main.name}"}
+    assert set(found) == {*named, "volumes"}
+
+
+def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> None:
+    for path in (project / "notebooks").iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# Databricks notebook source\n")
+        assert len(text.splitlines()) < 60
+        assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert not re.search(r"rehears|\blocal\b|127\.0\.0\.1|environ", text)
+
+
+def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
+    def pins(text: str) -> set[tuple[str, str]]:
+        return set(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE))
+
+    rehearsal = pins((KIT_ROOT / "scripts" / "requirements" / "dev.txt").read_text(encoding="utf-8"))
+    locked = pins((project / "tests" / "requirements.txt").read_text(encoding="utf-8"))
+    asked = pins((project / "tests" / "requirements.in").read_text(encoding="utf-8"))
+    libraries = read(project / "databricks.yml")["variables"]["libraries"]["default"]
+    packages = pins("\n".join(library["pypi"]["package"] for library in libraries if "pypi" in library))
+    assert asked <= locked
+    assert packages <= rehearsal
+    assert {pin for pin in packages if pin[0] != "mlflow"} <= asked
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["zizmor", "--pedantic", "--offline", "--no-progress", "."],
+        [sys.executable, "-m", "bundleflow", "lint"],
+    ],
+    ids=["ruff", "format", "zizmor", "bundleflow lint"],
+)
+def test_linters_find_nothing(renamed: Path, command: list[str]) -> None:
+    done = tool(*command, folder=renamed)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_own_unit_tests_pass(renamed: Path) -> None:
+    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=renamed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "55 passed" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    command = [sys.executable, "-m", "bundleflow", "local", "workspace", "--data", str(tmp_path_factory.mktemp("workspace"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            assert select.select([process.stdout], [], [], SECONDS)[0], "the workspace did not start"
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize("target", ["dev", "test", "staging", "prod"])
+def test_the_bundle_is_valid_without_a_warning(plain: Path, workspace: str, target: str) -> None:
+    command = [sys.executable, "-m", "bundleflow", "local", "databricks", "bundle", "validate", "--strict", "-t", target]
+    done = tool(*command, folder=plain, DATABRICKS_HOST=workspace, DATABRICKS_TOKEN="any")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Validation OK!" in done.stdout
+
+
+def test_the_change_of_the_story_fits(plain: Path) -> None:
+    (scene,) = data_pipeline.BAD_ROWS.scenes
+    assert isinstance(scene.action, Push)
+    assert scene.action.change
+    (edit,) = scene.action.change.edits
+    orders = (plain / edit.path).read_text(encoding="utf-8")
+    assert len(edit.replace.splitlines()) == data_pipeline.ADDED
+    assert orders.endswith("\n")
+    assert not set(orders.splitlines()) & set(edit.replace.splitlines())
