@@ -21,7 +21,8 @@ from bundleflow.records.flow import load_flow
 from bundleflow.records.release_rules import ApprovalRule
 from bundleflow.releases.gate import GatedRun, verify_gate
 from bundleflow.releases.weaker_gate import ShownPlan
-from bundleflow_models.promotion import Approval, Workspace, open_workspace
+from bundleflow.runs.options import FollowOptions
+from bundleflow_models.promotion import Approval, Pace, Workspace, open_workspace
 
 PROMOTING_JOB = "promote"
 """Name of the job that promotes, in cd-prod.yml and promote-model.yml: its passages through the gate are counted."""
@@ -119,3 +120,8 @@ def approval_for(job: JobContext, verdict: str) -> Approval:
 def promoter_name(job: JobContext) -> str:
     """Who promotes, for records: the workflow run, or the person at this terminal."""
     return job.runner.run_url or f"bundleflow on {job.env.get('HOSTNAME') or 'a terminal'}"
+
+
+def pace(job: JobContext) -> Pace:
+    """How endpoints are switched: looked at as often as runs are."""
+    return Pace(poll_s=FollowOptions.from_env(job.env).poll_s)

@@ -22,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Roll a model back."""
     from bundleflow.commands.context import print_json, tell
-    from bundleflow.commands.model_context import load_model_job, models_workspace, placed_models, promoter_name
+    from bundleflow.commands.model_context import load_model_job, models_workspace, pace, placed_models, promoter_name
     from bundleflow.commands.models_error import models_errors
     from bundleflow.report.markdown_model import promotion_markdown
     from bundleflow_models.promotion import RollbackRequest, rollback
@@ -31,7 +31,7 @@ def run(args: argparse.Namespace) -> int:
     (placed,) = placed_models(job, [args.model])
     workspace = models_workspace(job)
     with models_errors():
-        request = RollbackRequest(placed.name, placed.endpoint, promoter_name(job), force_lock=args.force_lock)
+        request = RollbackRequest(placed.name, placed.endpoint, promoter_name(job), force_lock=args.force_lock, pace=pace(job))
         done = rollback(workspace, request, tell=tell)
     job.runner.summary(promotion_markdown(done, title="Rolled back"))
     job.runner.output("champion", str(done.champion or ""))

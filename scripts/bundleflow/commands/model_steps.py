@@ -8,11 +8,11 @@ from typing import Any
 from bundleflow.adapters.github import GitHubApi
 from bundleflow.adapters.workspace import Workspace as RunsWorkspace
 from bundleflow.commands.context import JobContext, tell
-from bundleflow.commands.model_context import approval_for, models_workspace, promoter_name
+from bundleflow.commands.model_context import approval_for, models_workspace, pace, promoter_name
 from bundleflow.commands.models_error import models_errors
 from bundleflow.commands.steps import RUN_REPORT_LIMIT, following, set_run_outputs, warn
 from bundleflow.models import filing
-from bundleflow.models.candidates import CHAMPION, READY, Candidate, Found, find_candidate, refusal
+from bundleflow.models.candidates import CHAMPION, READY, Candidate, Found, Patience, find_candidate, refusal
 from bundleflow.models.place import PlacedModel
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.report.markdown_model import candidates_markdown, promotion_markdown
@@ -56,7 +56,8 @@ def connect(job: JobContext, placed: Sequence[PlacedModel]) -> list[dict[str, An
 def candidates(job: JobContext, workspace: Workspace, placed: Sequence[PlacedModel], version: int = 0) -> list[Found]:
     """Find what could be promoted, and show it with its verdict in the job's summary."""
     with models_errors():
-        found = [find_candidate(workspace.registry, each, version=version, tell=tell) for each in placed]
+        patience = Patience(poll_s=pace(job).poll_s)
+        found = [find_candidate(workspace.registry, each, version=version, patience=patience, tell=tell) for each in placed]
     shown = [each.candidate for each in found]
     job.runner.summary(candidates_markdown([(c.name, c.version, c.champion, c.verdict, c.state, c.why) for c in shown]))
     for each in found:
@@ -136,7 +137,7 @@ def _by_engine(job: JobContext, workspace: Workspace, placed: PlacedModel, candi
                 reason=FailureReason.FLOW_MISMATCH,
                 exit_code=ExitCode.USAGE,
             )
-        request = PromotionRequest(placed.name, candidate.version, approval, placed.endpoint, promoter_name(job))
+        request = PromotionRequest(placed.name, candidate.version, approval, placed.endpoint, promoter_name(job), pace(job))
         return promote(workspace, request, tell=tell)
 
 
