@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import zipfile
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from rehearsal.executor.own_packages import HIDDEN, OWN_FOLDER, OnlyFromItsWheel
 from rehearsal.executor.paths import PathMap
 from rehearsal.executor.requirements import RequirementError, Requirements, check
 from rehearsal.executor.sources import needs_more_than_python
@@ -110,3 +112,17 @@ def test_a_wheel_comes_on_the_path(requirements: tuple[Requirements, Path, list[
 )
 def test_which_source_needs_the_loaded_libraries(text: str, *, expected: bool) -> None:
     assert needs_more_than_python(text) is expected
+
+
+def test_the_package_for_the_workspace_is_found_only_in_a_wheel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    finder = OnlyFromItsWheel()
+    monkeypatch.setattr(sys, "path", [OWN_FOLDER, *sys.path])
+    with pytest.raises(ModuleNotFoundError, match="does not name its wheel"):
+        finder.find_spec(HIDDEN)
+    (tmp_path / HIDDEN).mkdir()
+    (tmp_path / HIDDEN / "__init__.py").write_text("")
+    monkeypatch.setattr(sys, "path", [*sys.path, str(tmp_path)])
+    found = finder.find_spec(HIDDEN)
+    assert found is not None
+    assert found.origin == str(tmp_path / HIDDEN / "__init__.py")
+    assert finder.find_spec("json") is None, "everything else is none of its business"
