@@ -167,6 +167,17 @@ def test_people_get_mail(runner: Jobs) -> None:
     }
 
 
+def test_people_are_told_of_a_run_that_takes_long(runner: Jobs) -> None:
+    told = JobEmailNotifications(on_duration_warning_threshold_exceeded=["slow@example.com"])
+    rule = jobs.JobsHealthRule(jobs.JobsHealthMetric.RUN_DURATION_SECONDS, jobs.JobsHealthOperator.GREATER_THAN, 1)
+    task = runner.python("long", "import time\ntime.sleep(2)\n")
+    run = runner.run(task, name="long", email_notifications=told, health=jobs.JobsHealthRules([rule]))
+    assert result(run) == "SUCCESS"
+    wait_for(lambda: any(mail["To"] == "slow@example.com" for mail in mails(runner)))
+    (mail,) = [mail for mail in mails(runner) if mail["To"] == "slow@example.com"]
+    assert "takes longer than its job allows" in " ".join(str(mail["Subject"]).split())
+
+
 def mails(runner: Jobs) -> list[Message]:
     return [message_from_bytes(file.read_bytes()) for file in sorted((runner.workspace.data / "mail").glob("*.eml"))]
 

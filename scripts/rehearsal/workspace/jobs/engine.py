@@ -11,7 +11,7 @@ from typing import Any
 from rehearsal.workspace.errors import ApiError, invalid
 from rehearsal.workspace.jobs.conditions import FAILED, SUCCESS, decide, kind_of
 from rehearsal.workspace.jobs.model import Job, JobRun, Repair, State, TaskRun
-from rehearsal.workspace.jobs.notifications import Notifier
+from rehearsal.workspace.jobs.notifications import SLOW, Notifier
 from rehearsal.workspace.jobs.references import UnknownReference, text_of
 from rehearsal.workspace.jobs.results import run_state
 from rehearsal.workspace.jobs.store import JobStore
@@ -163,6 +163,7 @@ class Engine:
             message = f"Run timed out: it took longer than {limit} seconds."
             timed_out = State("TERMINATED", "TIMEDOUT", message, "RUN_EXECUTION_ERROR")
             timer = asyncio.get_running_loop().call_later(limit, self._stop_soon, run.run_id, timed_out)
+        warning = self._warn_of_duration(run)
         try:
             await self._run_tasks(run, keys, earlier)
             stopped = self._stopping.pop(run.run_id, None)
@@ -174,9 +175,18 @@ class Engine:
             run.state = State("INTERNAL_ERROR", "FAILED", f"The local run engine failed: {type(error).__name__}: {error}", "INTERNAL_ERROR")
             raise
         finally:
-            if timer is not None:
-                timer.cancel()
+            for later in (timer, warning):
+                if later is not None:
+                    later.cancel()
             self._close(run)
+
+    def _warn_of_duration(self, run: JobRun) -> asyncio.TimerHandle | None:
+        """Let people be told when the run takes longer than its health rule allows; the run goes on."""
+        rules = (run.settings.get("health") or {}).get("rules") or []
+        limits = [rule.get("value", 0) for rule in rules if rule.get("metric") == "RUN_DURATION_SECONDS"]  # `GREATER_THAN` is the one operator
+        if not limits:
+            return None
+        return asyncio.get_running_loop().call_later(min(limits), self.notifier.run_event, run, SLOW)
 
     def _close(self, run: JobRun) -> None:
         run.end_ms = self.services.clock()

@@ -7,6 +7,7 @@ from typing import Any
 
 from rehearsal.workspace.jobs.model import JobRun, TaskRun
 
+SLOW = "on_duration_warning_threshold_exceeded"
 Send = Callable[[list[str], str, str], None]
 
 
@@ -21,7 +22,7 @@ class Notifier:
         self.send = send
 
     def run_event(self, run: JobRun, event: str) -> None:
-        """Tell those who want to know that a run started (`on_start`) or ended (`on_success`, `on_failure`)."""
+        """Tell those who want to know that a run started (`on_start`), ended (`on_success`, `on_failure`) or takes long (`SLOW`)."""
         quiet = run.settings.get("notification_settings") or {}
         if run.state.result == "CANCELED" and quiet.get("no_alert_for_canceled_runs"):
             return
@@ -39,5 +40,6 @@ class Notifier:
         recipients = (settings.get("email_notifications") or {}).get(event) or []
         if not recipients:
             return
-        happened = {"on_start": "started", "on_success": "succeeded"}.get(event, f"ended with {result}")
+        told = {"on_start": "started", "on_success": "succeeded", SLOW: "takes longer than its job allows"}
+        happened = told.get(event, f"ended with {result}")
         self.send(list(recipients), f"{what} {happened}", f"{what} {happened}.\n\n{message}\n")
