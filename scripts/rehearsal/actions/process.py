@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-import signal
 import subprocess
 import tempfile
 import threading
@@ -12,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from rehearsal.actions import cancelling
 from rehearsal.actions.render import RUNNER_LABEL
 
 
@@ -152,9 +152,9 @@ class ActProcess:
         return list(self._errors)
 
     def interrupt(self) -> None:
-        """Cancel the run: act stops the running steps, then lets `always()` and `cancelled()` steps run."""
+        """Cancel the run: its steps are told as GitHub's runner tells them; then act lets `always()` and `cancelled()` steps run."""
         if self._process.poll() is None:
-            self._process.send_signal(signal.SIGINT)
+            threading.Thread(target=cancelling.stop, args=(self._process.pid,), name="act-cancel", daemon=True).start()
 
     def kill(self) -> None:
         """End act at once (its steps are ended by the stage's watchdog)."""

@@ -11,6 +11,7 @@ from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.view import run_result
 
 _LOOK_AGAIN_S = 0.05
+_CANCELS = "release-manager"
 
 
 class LostRunners:
@@ -47,6 +48,24 @@ class LostRunners:
                 guard = self._memory.stage.guard
                 watchdog.end_all(guard.mark, f"GITHUB_RUN_ID={run.record.id}", grace_s=0.0)
                 self._memory.view.wait(job_run)
+
+    def cancel(self, files: Sequence[str], over: threading.Event) -> None:
+        """Wait for the first job run that each workflow starts in the workspace, and cancel the workflow on GitHub, as a person does.
+
+        Args:
+            files: Files of the workflows; each belongs to one run of the scene.
+            over: Set when the scene is over.
+
+        Raises:
+            httpx.HTTPError: The workspace does not answer.
+        """
+        left = list(files)
+        while left and not over.wait(_LOOK_AGAIN_S):
+            run = next((run for run in self._at_work() if run.record.path.rpartition("/")[2] in left), None)
+            if run and self._job_run_at_work():
+                left.remove(run.record.path.rpartition("/")[2])
+                self._tell(f"{run.record.name}: {_CANCELS} cancels it")
+                self._memory.stage.github.cancel_run(run.record.id, _CANCELS)
 
     def _at_work(self) -> list[WorkflowRun]:
         return [run for run in list(self._memory.stage.driver.runs.values()) if not run.ended]

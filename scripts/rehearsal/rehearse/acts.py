@@ -12,7 +12,7 @@ from rehearsal.rehearse import githubview
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.project import workflow_documents
 from rehearsal.rehearse.stage import DEVELOPER, commit
-from rehearsal.rehearse.view import own_suffix
+from rehearsal.rehearse.view import DeployedJob, own_suffix
 from rehearsal.scenarios import model
 
 CLIENT_ID = "DATABRICKS_CLIENT_ID"
@@ -64,6 +64,8 @@ class Acts:
             return self._dispatch(action)
         if isinstance(action, model.Schedule):
             return self._schedule(action)
+        if isinstance(action, model.RepairRun | model.FireSchedule):
+            return self._on_job(action)
         return self._read_output(action)
 
     def undo(self, action: model.Action) -> None:
@@ -174,11 +176,30 @@ class Acts:
         self._stage.github.set_variable(self._repository, CLIENT_ID, self._stage.client_ids[action.other], environment)
         return [f"variable {CLIENT_ID} of environment {environment} named the identity of {action.other}", *self._push(action.push)]
 
+    def _on_job(self, action: model.RepairRun | model.FireSchedule) -> list[str]:
+        view = self._memory.view
+        job = self._job(action.stage, action.job)
+        if isinstance(action, model.FireSchedule):
+            number, following = view.fire(job.job_id)
+            view.wait(number)
+            return [f"the schedule of {job.name} fired: run {number}; it fires next at {following}"]
+        runs = [run for run in view.runs() if int(run["job_id"]) == job.job_id]
+        if not runs:
+            raise StoryError(f"job {action.job} of stage {action.stage} has not run, so there is nothing to repair")
+        number = int(runs[0]["run_id"])
+        view.repair(number)
+        view.wait(number)
+        return [f"the failed tasks of run {number} of {job.name} were run again"]
+
+    def _job(self, stage: str, key: str) -> DeployedJob:
+        job = next((job for job in self._memory.view.jobs(self._memory.target_of(stage)) if job.key == key), None)
+        if job is None:
+            raise StoryError(f"job {key} is not deployed in stage {stage}")
+        return job
+
     def _read_output(self, action: model.ReadOutput) -> list[str]:
         view = self._memory.view
-        job = next((job for job in view.jobs(self._memory.target_of(action.stage)) if job.key == action.job), None)
-        if job is None:
-            raise StoryError(f"job {action.job} is not deployed in stage {action.stage}")
+        job = self._job(action.stage, action.job)
         runs = [run for run in view.runs() if int(run["job_id"]) == job.job_id]
         run = view.wait(int(runs[0]["run_id"]) if runs else view.start(job.job_id))
         outputs = [view.output(int(task["run_id"])).get("notebook_output", {}).get("result", "") for task in run["tasks"]]

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+from bundleflow.records.run_json import run_of
+from bundleflow.report.markdown_run import run_markdown
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.result import Check
 from rehearsal.scenarios import outcomes
 
 _MAIL_LIMIT_S = 10.0
+_REPORT_LIMIT = 200_000
 
 
 def _tasks_end(wanted: outcomes.TasksEnd, memory: Memory) -> Check:
@@ -52,7 +56,27 @@ def _is_attached(wanted: outcomes.Mailed, mail: dict[str, Any]) -> bool:
     return any(all(text in each["text"] for text in wanted.holds) for each in found)
 
 
+def _run_ends(wanted: outcomes.RunEnds, memory: Memory) -> Check:
+    """Look at the report of the run, made by the kit's own renderer from the API's answer."""
+    expected = f"{wanted.stage}: the last run of {wanted.job} ends with {wanted.result}"
+    expected += f", started by {wanted.trigger}" if wanted.trigger else ""
+    expected += f"; its report says {', '.join(map(repr, wanted.says))}" if wanted.says else ""
+    ids = {job.job_id for job in memory.view.jobs(memory.target_of(wanted.stage)) if job.key == wanted.job}
+    number = next((int(run["run_id"]) for run in memory.view.runs() if int(run["job_id"]) in ids), 0)
+    if not number:
+        return Check(expected, ok=False, found="it did not run")
+    memory.view.wait(number)
+    run = run_of([memory.view.get("/api/2.2/jobs/runs/get", run_id=number, include_history=True)])
+    outputs = [memory.view.output(task.run_id) for task in run.tasks]
+    tasks = tuple(replace(task, error=str(output.get("error", ""))) for task, output in zip(run.tasks, outputs, strict=True))
+    text = run_markdown(replace(run, tasks=tasks), limit=_REPORT_LIMIT)
+    missing = [each for each in wanted.says if each not in text.replace("\\", "")]
+    ok = run.state == wanted.result and wanted.trigger in ("", run.trigger) and not missing
+    return Check(expected, ok=ok, found=f"{run.state}, {run.trigger}" + (f"; the report lacks {', '.join(missing)}" if missing else ""))
+
+
 CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
+    outcomes.RunEnds: _run_ends,
     outcomes.TasksEnd: _tasks_end,
     outcomes.Queried: _queried,
     outcomes.Mailed: _mailed,

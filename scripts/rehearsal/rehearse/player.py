@@ -97,9 +97,11 @@ class Player:
         over = threading.Event()
         gates = [scene.gate for scene in scenes if scene.gate]
         lost = [scene.lost for scene in scenes if scene.lost]
+        cancelled = [scene.cancelled for scene in scenes if scene.cancelled]
         meanwhile = [
             threading.Thread(target=self._reviewers.answer, args=(gates, over), daemon=True),
             threading.Thread(target=self._lost_runners.lose, args=(lost, over), daemon=True),
+            threading.Thread(target=self._lost_runners.cancel, args=(cancelled, over), daemon=True),
         ]
         for thread in meanwhile:
             thread.start()

@@ -103,6 +103,8 @@ class Director:
             if git(["-C", clone, "status", "--porcelain"]):
                 commit(stage.project.root, OWNER, "Where the next story begins")
             git(["-C", clone, "push", "--quiet", "--force", "origin", "main:main", "main:release"])
+            if git(["-C", clone, "ls-remote", "--heads", "origin", "dev"]).strip():
+                git(["-C", clone, "push", "--quiet", "origin", "--delete", "dev"])  # made anew by the story that pushes it
             stage.github.refs_changed(repository, OWNER)
         finally:
             stage.driver.asleep = False

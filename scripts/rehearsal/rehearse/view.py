@@ -122,6 +122,16 @@ class WorkspaceView:
         answer.raise_for_status()
         return int(answer.json()["run_id"])
 
+    def fire(self, job_id: int) -> tuple[int, str]:
+        """Let a job's schedule fire now; gives the run's id and when it fires next."""
+        answer = self._client.post("/_local/jobs/fire", json={"job_id": job_id})
+        answer.raise_for_status()
+        return int(answer.json()["run_id"]), str(answer.json()["next_fire_time"])
+
+    def repair(self, run_id: int) -> None:
+        """Run the failed tasks of an ended run again, and what depends on them."""
+        self._client.post("/api/2.2/jobs/runs/repair", json={"run_id": run_id, "rerun_all_failed_tasks": True}).raise_for_status()
+
     def job_settings(self, target: str) -> dict[int, str]:
         """Give the jobs of a target's deployment: id → settings as JSON, without what each deployment writes anew."""
         found = {}

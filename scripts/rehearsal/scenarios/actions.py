@@ -143,6 +143,23 @@ class MakeByHand:
     name: str
 
 
+@dataclass(frozen=True)
+class RepairRun:
+    """Somebody runs the failed tasks of the newest run of a stage's job again, in the workspace's pages."""
+
+    stage: str
+    job: str
+
+
+@dataclass(frozen=True)
+class FireSchedule:
+    """The time comes at which the schedule of a stage's job fires."""
+
+    stage: str
+    job: str
+
+
 Action = (
     Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf | Dispatch | Schedule | ClosePull | MakeByHand
+    | RepairRun | FireSchedule
 )  # fmt: skip

@@ -13,12 +13,14 @@ from rehearsal.scenarios.actions import (
     ClosePull,
     Dispatch,
     Edit,
+    FireSchedule,
     MakeByHand,
     MergePull,
     OpenForkPull,
     OpenPull,
     Push,
     ReadOutput,
+    RepairRun,
     Schedule,
     TryToMerge,
     UseIdentityOf,
@@ -65,6 +67,7 @@ __all__ = [
     "Dispatch",
     "Edit",
     "Expectation",
+    "FireSchedule",
     "Gate",
     "GateAsked",
     "GateNotAsked",
@@ -90,6 +93,7 @@ __all__ = [
     "Recorded",
     "Rejected",
     "ReleaseProposed",
+    "RepairRun",
     "Says",
     "Scene",
     "Schedule",
@@ -144,6 +148,7 @@ class Scene:
         needs_job: The scene is left out where no stage runs such a job.
         needs_file: The scene is left out where the project has no such workflow.
         lost: File of a workflow whose runner is lost as soon as a job run that it started is at work; empty: none.
+        cancelled: File of a workflow that somebody cancels on GitHub as soon as a job run that it started is at work; empty: none.
         meanwhile: It begins while the workflows of the scene before are still at work.
         promotion: It is a part of that promotion (jobs, CLI calls and requests are counted).
         promotion_ends: With this scene a promotion from branch to production is complete (times are taken by it).
@@ -160,6 +165,7 @@ class Scene:
     needs_job: str = ""
     needs_file: str = ""
     lost: str = ""
+    cancelled: str = ""
     meanwhile: bool = False
     promotion_ends: bool = False
     promotion: bool = False

@@ -56,4 +56,23 @@ class Mailed:
     holds: tuple[str, ...] = ()
 
 
-OfJobRun = TasksEnd | Queried | Mailed
+@dataclass(frozen=True)
+class RunEnds:
+    """The newest run of the stage's job, whoever started it, ended so.
+
+    Args:
+        stage: The stage.
+        job: Key of the job.
+        result: Its result.
+        trigger: What started it, such as `PERIODIC`; empty: anything.
+        says: Texts that its report holds, as the kit writes it into a summary.
+    """
+
+    stage: str
+    job: str
+    result: str
+    trigger: str = ""
+    says: tuple[str, ...] = ()
+
+
+OfJobRun = RunEnds | TasksEnd | Queried | Mailed
