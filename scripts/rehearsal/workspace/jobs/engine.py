@@ -183,7 +183,8 @@ class Engine:
     def _warn_of_duration(self, run: JobRun) -> asyncio.TimerHandle | None:
         """Let people be told when the run takes longer than its health rule allows; the run goes on."""
         rules = (run.settings.get("health") or {}).get("rules") or []
-        limits = [rule.get("value", 0) for rule in rules if rule.get("metric") == "RUN_DURATION_SECONDS"]  # `GREATER_THAN` is the one operator
+        # Its one operator is GREATER_THAN.
+        limits = [rule.get("value", 0) for rule in rules if rule.get("metric") == "RUN_DURATION_SECONDS"]
         if not limits:
             return None
         return asyncio.get_running_loop().call_later(min(limits), self.notifier.run_event, run, SLOW)
