@@ -7,6 +7,7 @@ import hashlib
 import os
 import re
 import select
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -163,6 +164,33 @@ def test_the_check_of_the_jar_sees_another_jar(plain: Path, tmp_path: Path) -> N
         assert says in done.stdout + done.stderr
     done = tool(sys.executable, "java/build.py", folder=plain, PATH=str(tmp_path))
     assert "there is no `mvn` on PATH" in done.stderr
+
+
+def test_the_check_of_the_jar_builds_only_what_changed(tmp_path: Path) -> None:
+    """There is no Maven here: what would build says so."""
+    folder = tmp_path / "data-pipeline"
+    new_project("data-pipeline", folder, answers={}, ask=False)
+    path = tmp_path / "bin"
+    path.mkdir()
+    (path / "git").symlink_to(str(shutil.which("git")))
+
+    def git(*words: str) -> str:
+        who = ["-c", "user.name=developer", "-c", "user.email=developer@example.com"]
+        return tool("git", *who, *words, folder=folder).stdout.strip()
+
+    def check(base: str) -> subprocess.CompletedProcess[str]:
+        return tool(sys.executable, "java/build.py", "--check", "--since", base, folder=folder, PATH=str(path))
+
+    git("init", "-q")
+    git("add", ".")
+    git("commit", "-qm", "first")
+    base = git("rev-parse", "HEAD")
+    assert "the checksums hold" in check(base).stdout
+    assert "there is no `mvn` on PATH" in check("").stderr
+    assert "git cannot compare with" in check("0" * 40).stderr
+    (folder / JAR).write_bytes(b"another")
+    git("commit", "-qam", "another")
+    assert "there is no `mvn` on PATH" in check(base).stderr
 
 
 def test_sample_files_are_what_their_script_makes(plain: Path) -> None:
