@@ -26,6 +26,7 @@ class BundleFacts:
         catalogs: Target → catalogs that it uses and does not make; they must exist beforehand, as in reality.
         jobs: Keys of its jobs.
         models: Keys of its registered models.
+        schemas: Schemas as `catalog.schema` that its resources name and that it does not make; they must exist beforehand too.
         identities: Whom `run_as` names, as pairs of `user_name` or `service_principal_name` and the name; they must exist beforehand too.
     """
 
@@ -35,6 +36,7 @@ class BundleFacts:
     jobs: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     identities: tuple[tuple[str, str], ...] = ()
+    schemas: tuple[str, ...] = ()
 
 
 def read(root: Path) -> BundleFacts:
@@ -50,14 +52,17 @@ def read(root: Path) -> BundleFacts:
     targets = merged.get("targets") or {IMPLICIT_TARGET: {}}
     catalogs = {}
     identities: set[tuple[str, str]] = set()
+    schemas: set[str] = set()
     for target, own in targets.items():
         document = _merge({key: value for key, value in merged.items() if key != "targets"}, own or {})
         values = _variables(document, {"bundle.name": name, "bundle.target": str(target)})
         catalogs[str(target)] = tuple(sorted(_catalogs(document, values)))
+        schemas |= _schemas(document, values)
         identities |= {(kind, _resolve(who, values)) for kind in ("user_name", "service_principal_name") for who in _run_as(document, kind)}
     resources = merged.get("resources") or {}
     jobs, models = (tuple(str(key) for key in resources.get(kind) or {}) for kind in ("jobs", "registered_models"))
-    return BundleFacts(name, tuple(catalogs), catalogs, jobs, models, tuple(sorted(each for each in identities if "${" not in each[1])))
+    named = tuple(sorted(each for each in identities if "${" not in each[1]))
+    return BundleFacts(name, tuple(catalogs), catalogs, jobs, models, named, tuple(sorted(schemas)))
 
 
 def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:
@@ -95,6 +100,21 @@ def _catalogs(document: dict[str, Any], values: dict[str, str]) -> set[str]:
     own = {str(item.get("name")) for item in ((document.get("resources") or {}).get("catalogs") or {}).values() if isinstance(item, dict)}
     resolved = {_resolve(value, values) for value in found}
     return {value for value in resolved if value and "${" not in value} - {_resolve(value, values) for value in own}
+
+
+def _schemas(document: dict[str, Any], values: dict[str, str]) -> set[str]:
+    """Give the schemas that resources stand in, without those that the bundle makes."""
+    resources = document.get("resources") or {}
+    own: set[str] = set()
+    used: set[str] = set()
+    for kind, items in resources.items():
+        for item in (items or {}).values():
+            if not isinstance(item, dict) or not item.get("catalog_name"):
+                continue
+            last = "name" if kind == "schemas" else "schema_name"
+            full = ".".join(_resolve(str(item.get(key) or ""), values) for key in ("catalog_name", last))
+            (own if kind == "schemas" else used).add(full)
+    return {full for full in used - own if "${" not in full and all(full.split(".")) and full.count(".") == 1}
 
 
 def _values_of(value: Any, key: str) -> list[str]:

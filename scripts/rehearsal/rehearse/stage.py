@@ -219,7 +219,7 @@ class Stage:
             )
         for kind, name in self.project.bundle.identities:
             people.append({"user_name": name} if kind == "user_name" else {"application_id": name, "display_name": name})
-        return {"identities": people, "federation": federation, "catalogs": list(self.project.catalogs)}
+        return {"identities": people, "federation": federation, "catalogs": [*self.project.catalogs, *self.project.bundle.schemas]}
 
     def _prepare_kit(self) -> None:
         root = kit.root()

@@ -10,8 +10,9 @@ from rehearsal.workspace.errors import ApiError, catalog_error, invalid
 from rehearsal.workspace.http import Json
 from rehearsal.workspace.identities import Identity
 from rehearsal.workspace.services import CATALOGS, Services
+from rehearsal.workspace.services import SCHEMAS as SCHEMAS
 
-SCHEMAS, VOLUMES, TABLES, MODELS, VERSIONS, GRANTS, TAGS = "schemas", "volumes", "tables", "models", "model_versions", "grants", "uc_tags"
+VOLUMES, TABLES, MODELS, VERSIONS, GRANTS, TAGS = "volumes", "tables", "models", "model_versions", "grants", "uc_tags"
 PRESUMED = "presumed_catalogs"
 WORDS = {CATALOGS: "Catalog", SCHEMAS: "Schema", VOLUMES: "Volume", TABLES: "Table", MODELS: "Registered Model"}
 CODES = {CATALOGS: "CATALOG", SCHEMAS: "SCHEMA", VOLUMES: "VOLUME", TABLES: "TABLE", MODELS: "RESOURCE"}

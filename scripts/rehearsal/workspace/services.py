@@ -21,8 +21,8 @@ from rehearsal.workspace.ids import IdMaker
 if TYPE_CHECKING:
     from rehearsal.workspace.deployment_jobs import DeploymentJobs
 
-CATALOGS = "catalogs"
-"""The kind of Unity Catalog's catalogs among the documents."""
+CATALOGS, SCHEMAS = "catalogs", "schemas"
+"""The kinds of Unity Catalog's catalogs and schemas among the documents."""
 
 Hook = Callable[[], Awaitable[None]]
 
@@ -101,7 +101,7 @@ def make_services(
     Args:
         data: The data folder; made when it is not there.
         identities: Who may call.
-        catalogs: Names of catalogs that exist beforehand.
+        catalogs: Names of catalogs (`main`) and schemas (`main.sales`) that exist beforehand.
         warm: Start slow helpers at once.
         spark_remote: A Spark Connect cluster to use instead of the local Spark.
     """
@@ -112,10 +112,13 @@ def make_services(
     for identity in identities.known.values():
         files.make_directory(f"/Users/{identity.name}")
     for name in catalogs:
-        if documents.get(CATALOGS, name) is None:
+        catalog, _, schema = name.partition(".")
+        kind, parents = (SCHEMAS, {"catalog_name": catalog}) if schema else (CATALOGS, {})
+        if documents.get(kind, name.lower()) is None:
             now, owner = now_ms(), identities.default.name
             stamps = {"created_at": now, "created_by": owner, "updated_at": now, "updated_by": owner}
-            documents.put(CATALOGS, name, {"name": name, "full_name": name, "owner": owner, "comment": "", **stamps})
+            described = {"name": schema or name, "full_name": name, "owner": owner, "comment": "", **parents, **stamps}
+            documents.put(kind, name.lower(), described)
     about = documents.get("workspace", "id") or documents.put("workspace", "id", {"id": str(ids.number())})
     return Services(
         data=data,
