@@ -30,6 +30,8 @@ VALUES: Mapping[str, str] = {
 }
 """What can be given to a caller, all of it optional: the defaults, those of the Iris template, stand at the head of each file."""
 
+MAY_BE_EMPTY = {"plan_environment"}
+
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9._/ -]*[A-Za-z0-9_]|[A-Za-z_.]")
 _YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
 
@@ -59,10 +61,16 @@ def render_caller(name: str, values: Mapping[str, str | Sequence[str]], *, sha: 
     unknown = sorted(set(values) - set(VALUES))
     if unknown:
         raise _wrong(f"A caller has no value `{unknown[0]}`.", f"Values: {', '.join(VALUES)}.")
-    # Empty is a value of its own: it leaves a line out.
-    given = {key: value and scalar(value) if isinstance(value, str) else [scalar(each) for each in value] for key, value in values.items()}
+    given = {key: _written(key, value) for key, value in values.items()}
     template = jinja_environment(root).get_template(f"{CALLERS}/{name}{SUFFIX}")
     return template.render(given | pinned(sha))
+
+
+def _written(key: str, value: str | Sequence[str]) -> str | list[str]:
+    """A value as YAML; empty is a value of its own where it leaves a line out."""
+    if not isinstance(value, str):
+        return [scalar(each) for each in value]
+    return value if not value and key in MAY_BE_EMPTY else scalar(value)
 
 
 def pinned(sha: str) -> dict[str, str]:

@@ -234,7 +234,8 @@ def test_only_jobs_of_an_environment_held_its_identity(both: Both):
         if call["identity"] in names
     }
     assert all(environment == identity for _, _, environment, identity in held)
-    assert {name for name, _, _, identity in held if identity.startswith("production")} == {"cd-prod"}
+    assert {name for name, _, _, identity in held if identity == "production"} == {"cd-prod"}
+    assert {name for name, _, _, identity in held if identity == "production-plan"} == {"cd-prod", "cd-staging"}
     assert {identity for _, event, _, identity in held if event == "pull_request"} == {"test"}
 
 

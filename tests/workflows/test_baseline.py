@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from . import rules, rules_of_access  # noqa: F401 - fill the register
 from .files import parse
-from .rules import RULES
+from .registry import RULES
 
 FOLDER = Path(__file__).parent / "baseline"
 DEFECTS = [

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from . import rules, rules_of_access  # noqa: F401 - fill the register
 from .files import KIT, ROOT, SHA, YamlFile, all_files, parse
-from .rules import RULES
+from .registry import RULES
 
 FILES = {file.name: file for file in all_files()}
 CHECKOUT = "actions/checkout@3d3c42e5aac5ba805825da76410c181273ba90b1 # v7.0.1"

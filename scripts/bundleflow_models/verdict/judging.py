@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from bundleflow_models import __version__
@@ -56,7 +58,7 @@ def judge(
         champion=(other.version or "given") if other is not None else NO_CHAMPION,
         holdout_source=source,
         created=_now(),
-        software=software(),
+        software=dict(software()),
     )
     return replace(verdict, result=_result(verdict))
 
@@ -88,8 +90,9 @@ def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 
 
-def software() -> dict[str, str]:
-    """Versions of what computes a verdict, by package."""
+@cache
+def software() -> Mapping[str, str]:
+    """Versions of what computes a verdict, by package; looked up once."""
     from importlib import metadata
 
     found = {"bundleflow_models": __version__}
