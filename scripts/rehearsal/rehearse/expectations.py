@@ -146,7 +146,8 @@ def _release_proposed(wanted: model.ReleaseProposed, memory: Memory) -> Check:
 
 
 def _gate_asked(wanted: model.GateAsked, memory: Memory) -> Check:
-    environment = memory.stage.project.flow.stages[wanted.stage].environment
+    stage = memory.stage.project.flow.stages[wanted.stage]
+    environment = stage.model_environment if wanted.models else stage.environment
     found = [f"{gate.answer} by {gate.who}" for gate in memory.gates if gate.environment == environment]
     return Check(f"environment {environment} asked for approval", ok=len(found) == 1, found=", ".join(found) or "it did not ask")
 

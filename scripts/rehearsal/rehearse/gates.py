@@ -33,8 +33,9 @@ class Reviewers:
             over: Set when the scenes are over.
         """
         memory, stage = self._memory, self._memory.stage
-        flow = stage.project.flow
-        expected = {flow.stages[gate.environment_of].environment: gate for gate in gates if gate.environment_of in flow.stages}
+        stages = stage.project.flow.stages
+        named = [(gate, stages[gate.environment_of]) for gate in gates if gate.environment_of in stages]
+        expected = {environment: gate for gate, of in named for environment in (of.environment, of.model_environment) if environment}
         while not over.wait(_LOOK_AGAIN_S):
             for gate in stage.github.pending_gates(stage.project.repository):
                 if gate.run_id not in memory.left:
@@ -43,7 +44,8 @@ class Reviewers:
     def _answer(self, gate: Gate, wish: model.Gate) -> None:
         memory, github = self._memory, self._memory.stage.github
         flow = memory.stage.project.flow
-        name = next((name for name, stage in flow.stages.items() if stage.environment == gate.environment), "")
+        asking = (name for name, stage in flow.stages.items() if gate.environment in (stage.environment, stage.model_environment))
+        name = next(asking, "")
         jobs = memory.view.jobs(memory.target_of(name)) if name else []
         memory.gates.append(GateSeen(gate.environment, len(jobs), wish.answer, wish.who, bool(wish.drift)))
         if wish.drift:

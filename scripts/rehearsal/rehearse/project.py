@@ -59,6 +59,8 @@ class Project:
         found: dict[str, str] = {}
         for stage in self.flow.stages.values():
             found[stage.environment] = "write"
+            if stage.model_environment:
+                found[stage.model_environment] = "write"
             if stage.plan_environment:
                 found.setdefault(stage.plan_environment, "read")
         return found

@@ -274,8 +274,9 @@ class Stage:
     def _configure_environments(self) -> None:
         name = self.project.repository
         for environment in self.project.environments():
-            named = [stage for stage in self.project.flow.stages.values() if stage.environment == environment]
-            gated = [stage for stage in named if stage.requires or stage.plan_environment]
+            stages = self.project.flow.stages.values()
+            gated = [stage for stage in stages if stage.environment == environment and (stage.requires or stage.plan_environment)]
+            gated += [stage for stage in stages if stage.model_environment == environment]
             self.github.set_environment(
                 name,
                 environment,

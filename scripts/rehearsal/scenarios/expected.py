@@ -93,8 +93,11 @@ class ReleaseProposed:
     base: str
 
 
+@dataclass(frozen=True)
 class GateAsked(OfStage):
-    """The stage's environment asked for approval in this scene, and it was answered by a person."""
+    """The stage's environment (`models`: that of its models) asked for approval in this scene, and it was answered by a person."""
+
+    models: bool = False
 
 
 @dataclass(frozen=True)

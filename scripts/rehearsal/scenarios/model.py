@@ -118,7 +118,7 @@ class Gate:
     """How a gate is answered that opens in a scene.
 
     Args:
-        environment_of: The stage whose environment asks.
+        environment_of: The stage whose environment asks: that of its deployment, or that of its models.
         answer: `approved`, `rejected`, or `left`: nobody answers, the workflow waits when the scene is over.
         who: The reviewer.
         comment: What the reviewer says.

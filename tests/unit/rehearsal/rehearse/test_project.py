@@ -153,6 +153,14 @@ def test_a_folder_outside_git_is_copied_without_what_git_would_ignore(folder: Pa
     assert not (tmp_path / "copy" / ".venv").exists()
 
 
+def test_models_are_approved_in_an_environment_of_their_own(folder: Path):
+    flow = folder / "bundleflow.yml"
+    told = "{target: prod, environment: production, promote: [m], model-environment: production-model}"
+    flow.write_text(f"version: 1\nstages: {{prod: {told}}}\nmodels: {{m: {{gate: gate.yml}}}}\n")
+    (folder / "databricks.yml").write_text("bundle: {name: mine}\ntargets: {prod: {}}\n")
+    assert project.take(folder, "mine", "").environments() == {"production": "write", "production-model": "write"}
+
+
 def test_names_for_the_imitated_github(folder: Path):
     (folder / "databricks.yml").write_text("bundle: {name: 'my project!'}\ntargets: {dev: {}, prod: {}}\n")
     workflow = "jobs: {a: {uses: bundleflow/bundleflow/.github/workflows/x.yml@abc}, b: {uses: other/bundleflow@v1}}\n"
