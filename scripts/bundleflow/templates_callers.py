@@ -25,12 +25,13 @@ VALUES: Mapping[str, str] = {
     "stage": "stage of the flow file",
     "environment": "GitHub environment of the stage, as the flow file has it",
     "plan_environment": "GitHub environment of the identity that plans (cd-prod; cd-staging for the preview, empty for none)",
+    "model_environment": "GitHub environment of the job that promotes models (cd-prod, where it may be empty for none; promote-model)",
     "bundle_dir": "folder of databricks.yml, relative to the repository's root; `.` is left out",
     "bundles": "folders of several bundles, in place of bundle_dir: a list; a pull request is checked for those that it touches",
 }
 """What can be given to a caller, all of it optional: the defaults, those of the Iris template, stand at the head of each file."""
 
-MAY_BE_EMPTY = {"plan_environment"}
+MAY_BE_EMPTY = {"plan_environment", "model_environment"}
 
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9._/ -]*[A-Za-z0-9_]|[A-Za-z_.]")
 _YAML_WORDS = {"true", "false", "null", "yes", "no", "on", "off", "y", "n"}
