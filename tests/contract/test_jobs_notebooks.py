@@ -162,7 +162,7 @@ def test_statements_that_sail_does_not_know(runner: Jobs, trained: jobs.Run) -> 
         ]
     )
     run = runner.run(runner.notebook("ddl", code))
-    assert result(run) == "SUCCESS", runner.log(run, "ddl")
+    assert result(run) == "SUCCESS", runner.output(run, "ddl").error_trace
     output = runner.output(run, "ddl").notebook_output
     assert output
     assert json.loads(output.result or "")[1:] == ["delta", ["k", "other"]]

@@ -89,7 +89,8 @@ def test_a_signal_while_the_start_is_being_answered_leaves_no_run(kit: Kit, jobs
     process.send_signal(signal.SIGTERM)
     done = kit.end(process)
     assert done.code == 130
-    assert done.outputs.get("result-state") == "CANCELED", done.stderr
+    # The command waits some seconds for the end that it asked for, no longer.
+    assert done.outputs.get("result-state") in {"CANCELED", "TERMINATING"}, done.stderr
     assert [result(jobs.end(each)) for each in runs_of(jobs, job_id)] == ["CANCELED"]
 
 
