@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from graphlib import CycleError, TopologicalSorter
 from typing import Any
 
 from bundleflow.records.run_parts import (
@@ -36,6 +38,7 @@ __all__ = [
     "TableUse",
     "TaskChange",
     "TaskRecord",
+    "in_order",
 ]
 
 GOOD = frozenset({"SUCCESS", "EXCLUDED", "DISABLED"})
@@ -126,6 +129,22 @@ class TaskRecord(Stated, Timed):
         if not known:
             return newer
         return replace(newer, earlier=tuple(sorted(known.values(), key=lambda each: (each.number, each.start_ms))))
+
+
+def in_order(tasks: Iterable[TaskRecord]) -> tuple[TaskRecord, ...]:
+    """Tasks in the order of their start; those that did not start come last, each after what it depends on."""
+    found = sorted(tasks, key=lambda task: (task.start_ms or 2**63, task.key))
+    begun, waiting = [task for task in found if task.start_ms], {task.key: task for task in found if not task.start_ms}
+    sorter = TopologicalSorter({key: [each for each in task.depends_on if each in waiting] for key, task in waiting.items()})
+    try:
+        sorter.prepare()
+    except CycleError:  # no job can have one; a file can
+        return tuple(found)
+    while sorter.is_active():
+        ready = sorted(sorter.get_ready())
+        begun += [waiting[key] for key in ready]
+        sorter.done(*ready)
+    return tuple(begun)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from bundleflow.records.run import (
     RunPage,
     RunRecord,
     TaskRecord,
+    in_order,
 )
 
 Json = Mapping[str, Any]
@@ -98,7 +99,7 @@ def page_of(data: Json) -> RunPage:
         end_ms=_number(data, "end_time"),
         queue_ms=_number(data, "queue_duration"),
         parameters=_parameters(data),
-        tasks=tuple(sorted(tasks.values(), key=lambda task: (task.start_ms or 2**63, task.key))),
+        tasks=in_order(tasks.values()),
         creator=creator,
         schedule=_schedule(data),
         repairs=tuple(_repair(each, number) for number, each in enumerate(repairs, 1)),

@@ -212,7 +212,8 @@ class TaskChange:
 
     Args:
         key: Its key.
-        change: `newly failing`, `fixed`, `still failing`, `slower`, `faster`, `new` or `gone`.
+        change: `newly failing`, `still failing`, `cancelled`, `not run` (because of a task before it), `fixed`, `slower`, `faster`, `new`
+            or `gone`.
         before_ms: How long it took then; 0 when it did not run.
         now_ms: How long it takes now.
     """

@@ -26,7 +26,10 @@ CARDS_AT_MOST = 60
 ROWS_IN_SIGHT = 120
 """Longer timelines are shown by stages, the single tasks on a click."""
 LINEAGE_NODES = 90
-TILES = {"newly failing": "bad", "still failing": "bad", "slower": "wait", "faster": "ok", "fixed": "ok", "new": "skip", "gone": "skip"}
+TILES = {
+    "newly failing": "bad", "still failing": "bad", "cancelled": "skip", "not run": "skip", "slower": "wait", "faster": "ok",
+    "fixed": "ok", "new": "skip", "gone": "skip",
+}  # fmt: skip
 
 
 NOTHING = Markup()
@@ -138,7 +141,7 @@ def run_view(run: RunRecord) -> RunPageView:
         rows=task_rows(run, scale, begin),
         tasks=views,
         cards=cards,
-        failed=[view for view in views if view.task.failed and (view.task.error or view.task.trace)],
+        failed=[view for view in views if view.tone == "bad" and (view.task.error or view.task.trace)],
         computes=_computes(views),
         changes=_changes(run.comparison),
         lineage=_lineage_drawing(run, anchors),

@@ -27,7 +27,7 @@ def run_markdown(run: RunRecord, *, limit: int) -> str:
     head += [f"> {escape(note, 600)}" for note in run.notes]
     blocks = [
         graph(run),
-        *(_error(task) for task in run.tasks if task.error or task.trace),
+        *(_error(task) for task in run.tasks if tone_of(task) == "bad" and (task.error or task.trace)),
         _compared(run.comparison) if run.comparison else "",
         _table(run) if run.tasks else "",
         _folded("timeline", timeline(run)),

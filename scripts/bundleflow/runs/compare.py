@@ -8,8 +8,11 @@ FACTOR = 1.25
 LEAST_MS = 5_000
 """A task counts as slower or faster when it took a quarter and five seconds more or less; anything smaller is noise."""
 
-ORDER = ("newly failing", "still failing", "slower", "gone", "new", "fixed", "faster")
+ORDER = ("newly failing", "still failing", "cancelled", "not run", "slower", "gone", "new", "fixed", "faster")
 """The worst first."""
+
+_NOT_ITS_OWN = {"CANCELED": "cancelled", "UPSTREAM_FAILED": "not run", "UPSTREAM_CANCELED": "not run"}
+"""Results that say nothing against the task itself."""
 
 
 def compare(run: RunRecord, before: RunRecord) -> Comparison:
@@ -33,6 +36,8 @@ def _change(task: TaskRecord, before: TaskRecord | None) -> TaskChange | None:
     if before is None:
         return TaskChange(task.key, "new", 0, _time(task))
     now, then = _time(task), _time(before)
+    if task.failed and task.result_state in _NOT_ITS_OWN:
+        return None if before.result_state == task.result_state else TaskChange(task.key, _NOT_ITS_OWN[task.result_state], then, now)
     if task.failed:
         return TaskChange(task.key, "still failing" if before.failed else "newly failing", then, now)
     if before.failed and task.result_state == "SUCCESS":

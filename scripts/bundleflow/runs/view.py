@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bundleflow.records.run import RunPage, RunRecord, TaskRecord
+from bundleflow.records.run import RunPage, RunRecord, TaskRecord, in_order
 
 SETTLED = frozenset({"SUCCESS", "EXCLUDED"})
 """Results after which a task is not tried again while its run goes on."""
@@ -54,8 +54,7 @@ class RunView:
     @property
     def run(self) -> RunRecord:
         """The run as far as it is known, its tasks in the order of their start."""
-        tasks = sorted(self._tasks.values(), key=lambda task: (task.start_ms or 2**63, task.key))
-        return replace(self._top, tasks=tuple(tasks))
+        return replace(self._top, tasks=in_order(self._tasks.values()))
 
     def next_page(self) -> str:
         """Token of the page to read next; empty for the first."""

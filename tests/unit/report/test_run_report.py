@@ -15,10 +15,11 @@ import run_examples as examples
 
 from bundleflow.adapters.workspace_runs import deployment_of
 from bundleflow.records.errors import BundleflowError
-from bundleflow.records.run import Compute, Lineage, RunRecord, TableUse, TaskRecord
+from bundleflow.records.run import Compute, Lineage, RunRecord, TableUse, TaskRecord, in_order
 from bundleflow.records.run_json import page_of, run_of
 from bundleflow.report.graph_layout import layout
 from bundleflow.report.html import run_page
+from bundleflow.report.html_run import run_view
 from bundleflow.report.markdown_run import run_markdown
 from bundleflow.report.markdown_run_graph import CHARACTERS_AT_MOST, EDGES_AT_MOST, graph, lineage_graph, timeline
 from bundleflow.report.run_graph import STAGES_AT_MOST, lineage_nodes
@@ -56,6 +57,31 @@ def test_attempts_repairs_branches_and_iterations_are_read(run: RunRecord) -> No
     assert run.failed_tasks == ("evaluate", "report", "send_mail")
     assert run.schedule == "0 0 2 * * ? (Europe/Brussels)"
     assert run.parameters == (("catalog", "prod"), ("date", "2026-11-21"))
+
+
+def test_tasks_that_did_not_start_come_last_each_after_what_it_waits_for() -> None:
+    tasks = [
+        TaskRecord("a", depends_on=("b",)),
+        TaskRecord("b", depends_on=("z",)),
+        TaskRecord("z", start_ms=5),
+        TaskRecord("y", start_ms=9),
+    ]
+    assert [task.key for task in in_order(tasks)] == ["z", "y", "b", "a"]
+    circle = [TaskRecord("a", depends_on=("b",)), TaskRecord("b", depends_on=("a",))]
+    assert [task.key for task in in_order(circle)] == ["a", "b"]
+
+
+def test_only_what_failed_itself_is_told_as_failed() -> None:
+    state = {"life_cycle_state": "TERMINATED", "result_state": "UPSTREAM_FAILED", "state_message": "Upstream task failed."}
+    failed = {"task_key": "a", "run_id": 2, "notebook_task": {}, "state": {"life_cycle_state": "TERMINATED", "result_state": "FAILED"}}
+    run = page_of({"run_id": 1, "tasks": [failed, {"task_key": "b", "run_id": 3, "notebook_task": {}, "state": state}]}).run
+    run = replace(run, tasks=tuple(replace(task, error=f"error of {task.key}") for task in run.tasks))
+    assert [view.task.key for view in run_view(run).failed] == ["a"]
+    text = run_markdown(run, limit=10_000)
+    assert "error of a" in text
+    assert "error of b" not in text
+    before = replace(run, tasks=tuple(replace(task, result_state="SUCCESS", start_ms=1, end_ms=1001) for task in run.tasks))
+    assert [(each.key, each.change) for each in compare(run, before).changes] == [("a", "newly failing"), ("b", "not run")]
 
 
 @pytest.mark.parametrize(
