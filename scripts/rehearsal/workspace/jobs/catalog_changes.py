@@ -61,9 +61,10 @@ def made_twice(services: Services, changes: dict[str, Any], known: dict[str, dic
         changes: `TaskResult.changes`.
         known: The tables that the task was started with, by full name.
     """
-    there = known_tables(services)
+    # A table without a place is only announced: a task does that to its own before it grants rights to it.
+    places = {name: place for name, table in known_tables(services).items() if (place := table.get("storage_location"))}
     made = {name: table for name, table in changes.get("tables", {}).items() if table is not None and name not in known}
-    return [name for name, table in made.items() if name in there and there[name].get("storage_location") != table.get("storage_location")]
+    return [name for name, table in made.items() if name in places and places[name] != table.get("storage_location")]
 
 
 def _sweep(services: Services, table: dict[str, Any]) -> None:
