@@ -51,6 +51,7 @@ COMMANDS: dict[str, Command] = {
     "update": Command("bring a repository to this kit: pins, the template's changes, what is deprecated", "bundleflow.commands.update"),
     "deploy-cicd": Command("adopt the repository of this job: one pull request, or a patch", "bundleflow.commands.deploy_cicd"),
     "install-cli": Command("put the pinned Databricks CLI on PATH, verified", "bundleflow.commands.install_cli"),
+    "cli": Command("lock the project to a version of the Databricks CLI and its checksums", "bundleflow.commands.cli_update"),
     "lint": Command("check workflows, bundleflow.yml and the bundle's YAML, without any credential", "bundleflow.commands.lint"),
     "test-unit": Command("run the project's unit tests, without any credential", "bundleflow.commands.test_unit"),
 }

@@ -1,7 +1,7 @@
 """Releases of the Databricks CLI: which versions are known, download with retries, verification, safe unpacking.
 
-The CLI is not redistributable, so it is fetched where it runs. A download is used only when its SHA-256 stands in
-`cli-checksums.json`, or, for releases that GitHub made immutable, when GitHub's own attestation of the release covers it.
+The CLI is not redistributable, so it is fetched where it runs. A download is used only when its SHA-256 stands in `cli-checksums.json`
+or in the project's reviewed lock, or, for releases that GitHub made immutable, when GitHub's own attestation covers it.
 """
 
 from __future__ import annotations
@@ -89,6 +89,16 @@ class CliRelease:
         """Address of the zip file."""
         return f"{self.base_url.rstrip('/')}/v{self.version}/{self.file_name}"
 
+    @property
+    def checksums_name(self) -> str:
+        """Name of the release's file of checksums."""
+        return f"databricks_cli_{self.version}_SHA256SUMS"
+
+    @property
+    def checksums_url(self) -> str:
+        """Address of the release's file of checksums."""
+        return f"{self.base_url.rstrip('/')}/v{self.version}/{self.checksums_name}"
+
 
 def version_key(version: str) -> tuple[int, ...]:
     """A version for comparing: `1.13.0` is newer than `1.9.0`."""
@@ -160,11 +170,11 @@ def version_of(program: str | Path) -> str | None:
     return found.group(1) if found and result.returncode == 0 else None
 
 
-def download(release: CliRelease, target: Path, *, say: Callable[[str], None], pause_s: float = 2.0) -> None:
-    """Fetch the release's zip file.
+def download(url: str, target: Path, *, say: Callable[[str], None], pause_s: float = 2.0) -> None:
+    """Fetch a file of a release.
 
     Args:
-        release: Which one.
+        url: Its address; checked by `check_base_url` before.
         target: File to write.
         say: Told about each new attempt.
         pause_s: Seconds before the second attempt; doubled for each further one.
@@ -174,12 +184,12 @@ def download(release: CliRelease, target: Path, *, say: Callable[[str], None], p
     """
     for attempt in range(1, ATTEMPTS + 1):
         try:
-            _fetch(release.url, target)
+            _fetch(url, target)
             return
         except urllib.error.HTTPError as error:
             trouble = f"HTTP {error.code}"
             if error.code in (401, 403, 404, 410):
-                raise _not_there(release, error.code) from error
+                raise _not_there(url, error.code) from error
         except (OSError, HTTPException, _IncompleteError) as error:
             trouble = str(getattr(error, "reason", error)) or type(error).__name__
         if attempt < ATTEMPTS:
@@ -187,8 +197,9 @@ def download(release: CliRelease, target: Path, *, say: Callable[[str], None], p
             say(f"Download failed ({trouble}); attempt {attempt + 1} of {ATTEMPTS} in {wait:g} s")
             time.sleep(wait)
     raise BundleflowError(
-        f"The Databricks CLI could not be downloaded from {release.url} in {ATTEMPTS} attempts: {trouble}.",
-        fix="Run the job again. A runner without access to github.com needs the input `cli-mirror`, or the CLI on its PATH.",
+        f"The Databricks CLI could not be downloaded: {url} gave {trouble} in {ATTEMPTS} attempts.",
+        fix="Run the job again. A runner without access to github.com needs a mirror (`cli-mirror`, or `mirror` in the "
+        "lock), or that version in its tool cache or on its PATH; then nothing is downloaded.",
         reason=FailureReason.OUTSIDE_TROUBLE,
         exit_code=ExitCode.TROUBLE,
     )
@@ -215,21 +226,23 @@ def _fetch(url: str, target: Path) -> None:
             raise _IncompleteError(f"only {size} of {expected} bytes came")
 
 
-def _not_there(release: CliRelease, code: int) -> BundleflowError:
+def _not_there(url: str, code: int) -> BundleflowError:
     return BundleflowError(
-        f"{release.url} answers {code}: there is no such release, or it may not be read.",
-        fix="Check the inputs `cli-version` and `cli-mirror` of actions/setup.",
+        f"{url} answers {code}: there is no such release, or it may not be read.",
+        fix="Check the inputs `cli-version` and `cli-mirror` of actions/setup, or version and mirror of the lock.",
         exit_code=ExitCode.USAGE,
     )
 
 
-def verify(release: CliRelease, archive: Path, table: CliTable) -> str:
+def verify(release: CliRelease, archive: Path, table: CliTable, *, locked: str = "", reviewed: bool = True) -> str:
     """Make sure that a download is what Databricks released.
 
     Args:
         release: What it should be.
         archive: The downloaded zip file, named as the release names it.
         table: Known checksums.
+        locked: SHA-256 that the project's lock gives; empty: the version is not locked.
+        reviewed: Whether somebody has reviewed the lock. In a pull request nobody has: it can refuse a file there, and vouch for none.
 
     Returns:
         How it was verified, for the log.
@@ -237,45 +250,66 @@ def verify(release: CliRelease, archive: Path, table: CliTable) -> str:
     Raises:
         BundleflowError: `cli-unverified`.
     """
+    found = sha256_of(archive)
     known = table.sha256.get(release.version, {}).get(release.platform)
-    if known:
-        found = sha256_of(archive)
-        if found != known:
-            raise _unverified(
-                f"{release.file_name} has SHA-256 {found}, but the kit's table says {known}.",
+    for checksum, source in ((known, "the kit's table"), (locked, "the lock")):
+        if checksum and found != checksum:
+            raise unverified(
+                f"{release.file_name} has SHA-256 {found}, but {source} says {checksum}.",
                 "Do not use this file. If it came through a mirror, compare the mirror with the official release.",
             )
+    if known:
         return f"SHA-256 {known[:12]}… stands in the kit's table"
+    if locked and reviewed:
+        return f"SHA-256 {locked[:12]}… stands in the lock"
+    return attest(release, archive, table)
+
+
+def attest(release: CliRelease, file: Path, table: CliTable) -> str:
+    """Make sure, by GitHub's attestation, that a file belongs to a release; only immutable releases have one.
+
+    Args:
+        release: Which one.
+        file: The downloaded file.
+        table: Says which releases are immutable.
+
+    Returns:
+        How it was verified, for the log.
+
+    Raises:
+        BundleflowError: `cli-unverified`.
+    """
     if version_key(release.version) < version_key(table.immutable_from):
-        raise _unverified(
+        raise unverified(
             f"The kit knows no checksum of Databricks CLI {release.version} for {release.platform}, and the release is not immutable.",
             f"Leave `cli-version` out to get {table.pinned}, or take a version that {TABLE_FILE.name} lists.",
         )
-    return _verify_by_attestation(release, archive)
+    return _verify_by_attestation(release, file)
 
 
-def _verify_by_attestation(release: CliRelease, archive: Path) -> str:
+def _verify_by_attestation(release: CliRelease, file: Path) -> str:
     gh = shutil.which("gh")
     if gh is None:
-        raise _unverified(
+        raise unverified(
             f"Databricks CLI {release.version} is verified by `gh release verify-asset`, and there is no `gh` on PATH.",
             "Hosted runners have GitHub's `gh`. On your own runner install it (2.81 or newer), or put the CLI itself on PATH.",
         )
-    argv = [gh, "release", "verify-asset", f"v{release.version}", str(archive), "--repo", REPOSITORY]
+    argv = [gh, "release", "verify-asset", f"v{release.version}", str(file), "--repo", REPOSITORY]
     try:
         result = subprocess.run(argv, capture_output=True, text=True, timeout=VERIFY_LIMIT_S, check=False, stdin=subprocess.DEVNULL)
     except subprocess.TimeoutExpired as error:
-        raise _unverified(f"`gh release verify-asset` gave no answer in {VERIFY_LIMIT_S:g} s.", "Run the job again.") from error
+        raise unverified(f"`gh release verify-asset` gave no answer in {VERIFY_LIMIT_S:g} s.", "Run the job again.") from error
     if result.returncode:
-        raise _unverified(
-            f"GitHub's attestation of the release does not cover {release.file_name} (gh exit code {result.returncode}).",
+        raise unverified(
+            f"GitHub's attestation of the release does not cover {file.name} (gh exit code {result.returncode}).",
             "If gh asks for a login, give GH_TOKEN; if it knows no `verify-asset`, update gh. Otherwise do not use this file.",
             (result.stdout + result.stderr).strip(),
         )
     return "GitHub's attestation of the immutable release covers it"
 
 
-def _unverified(cause: str, fix: str, details: str = "") -> BundleflowError:
+def unverified(cause: str, fix: str, details: str = "") -> BundleflowError:
+    """The refusal to use what cannot be verified."""
     return BundleflowError(cause, fix=fix, reason=FailureReason.CLI_UNVERIFIED, exit_code=ExitCode.FAILED, details=details)
 
 
@@ -305,11 +339,11 @@ def unpack(archive: Path, folder: Path) -> Path:
             with zipfile.ZipFile(archive) as zipped:
                 entry = zipped.getinfo("databricks")
                 if stat.S_ISLNK(entry.external_attr >> 16) or entry.file_size > PROGRAM_LIMIT_BYTES:
-                    raise _unverified(f"{archive.name} holds something else than the CLI's program.", "Do not use this file.")
+                    raise unverified(f"{archive.name} holds something else than the CLI's program.", "Do not use this file.")
                 with zipped.open(entry) as source, part.open("wb") as target:
                     _copy(source, target)
         except (KeyError, zipfile.BadZipFile) as error:
-            raise _unverified(f"{archive.name} is not a zip file with a program `databricks`: {error}.", "Do not use this file.") from error
+            raise unverified(f"{archive.name} is not a zip file with a program `databricks`: {error}.", "Do not use this file.") from error
         part.chmod(0o755)
         part.replace(program)
     return program

@@ -43,7 +43,12 @@ def _take_cli_version(action: Path, version: str) -> Change:
     document = yamltext.load_file(action)
     document["inputs"]["cli-version"]["default"] = version
     action.write_text(yamltext.dump(document), encoding="utf-8")
-    return Change(f"{KIT}: {_SETUP}", "inputs.cli-version.default", f"`{version}`", "the Databricks CLI that you named is used as it is")
+    return Change(
+        f"{KIT}: {_SETUP}",
+        "inputs.cli-version.default",
+        f"`{version}`",
+        "the Databricks CLI that is here takes the place of the one to be downloaded",
+    )
 
 
 def root() -> Path:

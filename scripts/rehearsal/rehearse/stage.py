@@ -26,6 +26,7 @@ from rehearsal.actions import kit
 from rehearsal.actions.driver import Driver, Settings, git
 from rehearsal.actions.masking import Masker
 from rehearsal.actions.sources import Source, Sources
+from rehearsal.databricks_cli import CLI_VERSION
 from rehearsal.executor import java
 from rehearsal.github.server import Server
 from rehearsal.github.world import GitHub
@@ -39,6 +40,9 @@ from rehearsal.rehearse.servers import WorkspaceServer
 OWNER, DEVELOPER, REVIEWER, RELEASE_MANAGER = "platform-owner", "developer", "reviewer", "release-manager"
 OPERATOR = "operator@example.com"
 """The workspace's administrator: looks at the workspace for the story's checks."""
+
+CLI_LOCK = "databricks-cli.lock.json"
+"""The project's lock of the Databricks CLI (see `bundleflow cli update`)."""
 
 _IDS_OF_A_STAGE = 1_000_000
 BRANCHES = ("main", "release")
@@ -234,7 +238,9 @@ class Stage:
         copy = self.folder / "kit"
         copy.mkdir()
         sources = Sources(Source("", "", "", root, copy), root, copy, self.kit_sha)
-        self.kit_changes = kit.prepare(sources, self.cli_version)
+        # A project's lock may name another version than the stand-in's; nothing is downloaded here.
+        locked = CLI_VERSION if (self.project.root / CLI_LOCK).is_file() else ""
+        self.kit_changes = kit.prepare(sources, self.cli_version or locked)
         settings.fill_tool_cache(self.folder, [self.kit_sha, *self.project.kit_refs()])
         tests = self.project.test_requirements()
         if tests:

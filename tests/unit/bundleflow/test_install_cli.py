@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import threading
 import zipfile
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from hashlib import sha256
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any
 
 import pytest
+from cli_server import IMMUTABLE, KNOWN, OLD, Releases, archive, program, write_program
 
 from bundleflow import cli
 from bundleflow.adapters import cli_release
@@ -20,94 +15,9 @@ from bundleflow.adapters.cli_release import CliRelease, CliTable
 from bundleflow.commands import install_cli
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
-KNOWN, IMMUTABLE, OLD = "1.9.0", "1.13.0", "1.10.0"
-
-
-def program(version: str) -> str:
-    return f"#!/bin/sh\n[ \"$1\" = version ] && echo 'Databricks CLI v{version}'\n"
-
-
-def archive(version: str, entries: dict[str, str] | None = None) -> bytes:
-    data = io.BytesIO()
-    with zipfile.ZipFile(data, "w") as zipped:
-        for name, text in (entries or {"LICENSE": "theirs", "databricks": program(version)}).items():
-            zipped.writestr(name, text)
-    return data.getvalue()
-
-
-@dataclass
-class Releases:
-    """A server that gives scripted answers: a body, a status, or a function on the handler."""
-
-    url: str = ""
-    answers: list[bytes | int | Callable[[BaseHTTPRequestHandler], None]] = field(default_factory=list)
-    asked: list[str] = field(default_factory=list)
-
-
-@pytest.fixture
-def releases() -> Iterator[Releases]:
-    state = Releases()
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            state.asked.append(self.path)
-            answer = state.answers.pop(0) if len(state.answers) > 1 else state.answers[0]
-            if callable(answer):
-                answer(self)
-            elif isinstance(answer, int):
-                self.send_error(answer)
-            else:
-                self.send_response(200)
-                self.send_header("Content-Length", str(len(answer)))
-                self.end_headers()
-                self.wfile.write(answer)
-
-        def log_message(self, *args: Any) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-    thread.start()
-    state.url = f"http://127.0.0.1:{server.server_port}/mirror"
-    yield state
-    server.shutdown()
-    thread.join(5)
-    server.server_close()
-
-
-@pytest.fixture
-def runner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A runner's folders and files, and nothing of this machine's environment; waits are short."""
-    for name in ("DATABRICKS_CLI_PATH", "AGENT_TOOLSDIRECTORY", "BUNDLEFLOW_BUNDLE_DIR", "BUNDLEFLOW_CLI_VERSION", "BUNDLEFLOW_CLI_MIRROR"):
-        monkeypatch.delenv(name, raising=False)
-    for name in ("GITHUB_PATH", "GITHUB_OUTPUT", "GITHUB_STEP_SUMMARY"):
-        monkeypatch.setenv(name, str(tmp_path / name))
-    monkeypatch.setenv("RUNNER_TOOL_CACHE", str(tmp_path / "cache"))
-    (tmp_path / "bin").mkdir()
-    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}:/usr/bin:/bin")
-    (tmp_path / "work").mkdir()
-    monkeypatch.chdir(tmp_path / "work")
-    monkeypatch.setattr(cli_release.time, "sleep", lambda seconds: None)
-    return tmp_path
-
-
-@pytest.fixture
-def table(monkeypatch: pytest.MonkeyPatch) -> CliTable:
-    known = {KNOWN: {cli_release.this_platform(): sha256(archive(KNOWN)).hexdigest()}}
-    table = CliTable(pinned=IMMUTABLE, oldest="1.9.0", below="1.14.0", immutable_from="1.12.0", sha256=known)
-    monkeypatch.setattr(cli_release, "load_table", lambda: table)
-    return table
-
 
 def install(releases: Releases, version: str = KNOWN) -> int:
     return cli.main(["install-cli", "--version", version, "--mirror", releases.url])
-
-
-def write_program(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(text)
-    path.chmod(0o755)
 
 
 def reason_given(runner: Path) -> str:
@@ -316,7 +226,7 @@ def test_download_larger_than_any_release_is_given_up(releases: Releases, tmp_pa
     monkeypatch.setattr(cli_release, "ZIP_LIMIT_BYTES", 10)
     releases.answers = [archive(KNOWN)]
     with pytest.raises(BundleflowError, match="larger than"):
-        cli_release.download(CliRelease(KNOWN, "linux_amd64", releases.url), tmp_path / "a.zip", say=lambda text: None, pause_s=0)
+        cli_release.download(CliRelease(KNOWN, "linux_amd64", releases.url).url, tmp_path / "a.zip", say=lambda text: None, pause_s=0)
 
 
 def test_known_table_is_complete_and_the_pinned_version_can_be_verified() -> None:
