@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 
 from rehearsal.actions import filters
@@ -12,10 +14,11 @@ from rehearsal.rehearse import githubview
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.project import workflow_documents
 from rehearsal.rehearse.stage import DEVELOPER, commit
-from rehearsal.rehearse.view import DeployedJob, own_suffix
+from rehearsal.rehearse.view import DeployedJob, own_suffix, run_result
 from rehearsal.scenarios import model
 
 CLIENT_ID = "DATABRICKS_CLIENT_ID"
+_COMMAND_LIMIT_S = 120.0
 
 
 class StoryError(Exception):
@@ -64,8 +67,10 @@ class Acts:
             return self._dispatch(action)
         if isinstance(action, model.Schedule):
             return self._schedule(action)
-        if isinstance(action, model.RepairRun | model.FireSchedule):
+        if isinstance(action, model.RepairRun | model.FireSchedule | model.StartJob):
             return self._on_job(action)
+        if isinstance(action, model.InTerminal):
+            return self._in_terminal(action)
         return self._read_output(action)
 
     def undo(self, action: model.Action) -> None:
@@ -176,9 +181,32 @@ class Acts:
         self._stage.github.set_variable(self._repository, CLIENT_ID, self._stage.client_ids[action.other], environment)
         return [f"variable {CLIENT_ID} of environment {environment} named the identity of {action.other}", *self._push(action.push)]
 
-    def _on_job(self, action: model.RepairRun | model.FireSchedule) -> list[str]:
+    def _in_terminal(self, action: model.InTerminal) -> list[str]:
+        login = {"DATABRICKS_HOST": self._stage.workspace_url, "DATABRICKS_TOKEN": self._stage.operator_token}
+        done = subprocess.run(
+            [sys.executable, "-P", "-m", "bundleflow", *action.argv],
+            cwd=self._clone,
+            env={**self._stage.environment, **login},
+            capture_output=True,
+            text=True,
+            timeout=_COMMAND_LIMIT_S,
+            check=False,
+        )
+        if done.returncode:
+            raise StoryError(f"`bundleflow {' '.join(action.argv)}` ended with {done.returncode}: {done.stderr.strip()[-400:]}")
+        return [f"`bundleflow {' '.join(action.argv)}`", *done.stderr.strip().splitlines()[-1:]]
+
+    def _on_job(self, action: model.RepairRun | model.FireSchedule | model.StartJob) -> list[str]:
         view = self._memory.view
         job = self._job(action.stage, action.job)
+        if isinstance(action, model.StartJob):
+            number = view.start(job.job_id, dict(action.parameters))
+            result = run_result(view.wait(number))
+            if result != "SUCCESS":
+                raise StoryError(f"run {number} of {job.name} ended with {result}")
+            view.wait_for_all()
+            told = ", ".join(f"{name}: {value}" for name, value in action.parameters)
+            return [f"{job.name} was started by hand{f' ({told})' if told else ''}: run {number}"]
         if isinstance(action, model.FireSchedule):
             number, following = view.fire(job.job_id)
             view.wait(number)

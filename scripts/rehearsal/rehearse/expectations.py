@@ -8,7 +8,7 @@ from typing import Any
 
 from bundleflow.records.flow import FLOW_FILE, load_flow
 from rehearsal.actions.outcome import MISSING
-from rehearsal.rehearse import githubview, left_behind, outcomes, stops
+from rehearsal.rehearse import champions, githubview, left_behind, outcomes, stops
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.project import Project
 from rehearsal.rehearse.result import Check
@@ -37,6 +37,10 @@ def applies(expectation: model.Expectation, project: Project) -> bool:
         return False
     if isinstance(expectation, model.OwnDeploymentGone) and not project.flow.stages[expectation.stage].per_pull_request:
         return False
+    if type(expectation) in champions.CHECKS:
+        return bool(project.flow.stages[str(stage)].promote)
+    if isinstance(expectation, model.GateAsked) and expectation.models:
+        return project.flow.stages[expectation.stage].model_environment is not None
     if isinstance(expectation, model.Champion):
         at = project.flow.stages[expectation.stage]
         return bool(project.bundle.models and (at.run or at.promote))
@@ -194,4 +198,5 @@ _CHECKS: dict[type, Callable[[Any, Memory], Check]] = {
     **stops.CHECKS,
     **outcomes.CHECKS,
     **left_behind.CHECKS,
+    **champions.CHECKS,
 }

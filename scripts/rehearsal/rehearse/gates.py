@@ -52,6 +52,8 @@ class Reviewers:
             job = next(job for job in jobs if job.key == wish.drift)
             memory.view.change_job(job.job_id, {"timeout_seconds": 60})
             self._tell(f"somebody changes `{job.name}` in the workspace while `{gate.environment}` waits")
+        if wish.rival:
+            self._tell(memory.models(name).approve_another())
         if wish.answer == "left":
             memory.left.add(gate.run_id)
             self._tell(f"nobody answers `{gate.environment}` yet")

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rehearsal.actions.runner import WorkflowRun
+from rehearsal.rehearse.callers import Callers
+from rehearsal.rehearse.models_view import ModelsView, Standing
 from rehearsal.rehearse.stage import Stage
 from rehearsal.rehearse.view import DeployedJob, ModelVersion, WorkspaceView
 
@@ -60,6 +62,14 @@ class Memory:
     made_by_hand: str = ""
     """A folder of the workspace that somebody made beside them."""
     output: dict[str, object] = field(default_factory=dict)
+    models_before: dict[str, Standing] = field(default_factory=dict)
+    """Stage → how its model stood when the present scene began; only stages that the scene compares."""
+    callers: Callers | None = None
+    """Who asked an endpoint all the while the present scene lasted."""
+
+    def models(self, stage: str) -> ModelsView:
+        """Give a look at the model of a stage."""
+        return ModelsView(self.view, self.stage.project, stage)
 
     def target_of(self, stage: str) -> str:
         """Give the target of a stage of the flow file."""

@@ -13,6 +13,8 @@ from rehearsal.github.errors import GitHubError
 from rehearsal.rehearse import expectations, stops
 from rehearsal.rehearse.accidents import LostRunners
 from rehearsal.rehearse.acts import Acts, StoryError
+from rehearsal.rehearse.callers import Callers
+from rehearsal.rehearse.champions import COMPARED
 from rehearsal.rehearse.gates import Reviewers
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.result import Check, Scenario, Step
@@ -81,7 +83,7 @@ class Player:
     def _fits(self, scene: model.Scene) -> bool:
         project = self._stage.project
         has_stages = set(scene.needs_stages) <= set(project.flow.stages) and scene.without_stage not in project.flow.stages
-        has_job = not scene.needs_job or any(scene.needs_job in stage.run for stage in project.flow.stages.values())
+        has_job = not scene.needs_job or scene.needs_job in project.bundle.jobs
         return has_stages and has_job and (not scene.needs_file or project.has_workflow(scene.needs_file))
 
     def _play_together(self, scenes: list[model.Scene]) -> list[Step]:
@@ -92,6 +94,7 @@ class Player:
             memory.jobs_before = memory.settings_by_stage()
         if any(isinstance(each, Mailed) for scene in scenes for each in scene.expectations):
             memory.mails_before = len(memory.view.mails())
+        self._look_at_models(scenes)
         memory.waiting_before = self._reviewers.still_left()
         memory.job_runs_before = {int(run["run_id"]) for run in memory.view.runs()}
         over = threading.Event()
@@ -103,8 +106,13 @@ class Player:
             threading.Thread(target=self._lost_runners.lose, args=(lost, over), daemon=True),
             threading.Thread(target=self._lost_runners.cancel, args=(cancelled, over), daemon=True),
         ]
+        if memory.callers:
+            meanwhile.append(threading.Thread(target=memory.callers.ask, args=(over,), daemon=True))
         for thread in meanwhile:
             thread.start()
+        for scene in scenes:
+            if scene.fault:
+                memory.view.break_requests(scene.fault.path, scene.fault.status, scene.fault.message)
         try:
             steps = [self._begin(scene) for scene in scenes]
             finished = self._stage.driver.wait_idle(SCENE_LIMIT_S, self._reviewers.still_left)
@@ -112,6 +120,8 @@ class Player:
             over.set()
             for thread in meanwhile:
                 thread.join(_MEANWHILE_LIMIT_S)
+            if any(scene.fault for scene in scenes):
+                memory.view.mend_requests()
             for scene in scenes:
                 self._acts.undo(scene.action)
         for scene, step in zip(scenes, steps, strict=True):
@@ -119,6 +129,16 @@ class Player:
                 step.checks.append(Check(scene.expected, ok=False, found=f"workflows were still running after {SCENE_LIMIT_S:g} s"))
             self._end(scene, step)
         return steps
+
+    def _look_at_models(self, scenes: list[model.Scene]) -> None:
+        """Note how the models stand that the scenes compare, and find out what their endpoints can be asked."""
+        memory, stage = self.memory, self._stage
+        wanted = {each.stage for scene in scenes for each in scene.expectations if isinstance(each, COMPARED)}
+        memory.models_before = {name: memory.models(name).standing() for name in wanted}
+        memory.callers = None
+        for name in filter(None, (scene.asking for scene in scenes)):
+            models = memory.models(name)
+            memory.callers = Callers(stage.workspace_url, stage.operator_token, models.endpoint, models.request())
 
     def _lost_workspace(self, error: httpx.HTTPError) -> BundleflowError:
         return BundleflowError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,11 +11,11 @@ import yaml
 from bundleflow.records.flow import FLOW_FILE
 from rehearsal.actions.driver import WORKFLOWS, git
 from rehearsal.rehearse import githubview, jar_tasks
-from rehearsal.rehearse.acts import fits
+from rehearsal.rehearse.acts import Acts, fits
 from rehearsal.rehearse.player import Player
 from rehearsal.rehearse.result import Scenario, Step
 from rehearsal.rehearse.stage import BRANCHES, OWNER, Stage, commit
-from rehearsal.scenarios import model
+from rehearsal.scenarios import STORIES, model
 from rehearsal.scenarios.stopped import SET_UP
 
 
@@ -35,6 +36,8 @@ class Director:
         self._first = git(["-C", str(stage.project.root), "rev-parse", "HEAD"]).strip()
         # Looked at now: later the clone holds what a story's people did to it.
         self._left_out = {story.name: self._unfit(story) for story in stories}
+        self._champions: dict[str, int] = {}
+        """Story → the version that was champion at its end."""
         self._begun = False
         self._is_set_up = False
 
@@ -56,10 +59,33 @@ class Director:
             self._is_set_up = self._begun = True
             if not played[-1].ok:
                 return played
+        if story.models_of:
+            played += self._bring_models(story, shown)
+            if not all(each.ok for each in played):
+                return played
         if self._begun or story.quick or story.without_java:
             self._put_back(story)
         self._begun = True
-        return [*played, self._player.play(story, shown)]
+        played.append(self._player.play(story, shown))
+        if story.models_of:
+            self._champions[story.name] = self._player.memory.models(story.models_of).standing().champion
+        return played
+
+    def _bring_models(self, story: model.Story, shown: Callable[[Step], None]) -> list[Scenario]:
+        """Bring the champion to where a story begins; gives the story that had to be played for that."""
+        models = self._player.memory.models(story.models_of)
+        if story.without_versions:
+            self._tell(f"{models.name} has no version any more, and no endpoint: {story.name} begins with the first")
+            models.forget()
+        if not story.after:
+            return []
+        wanted = self._champions.get(story.after, 0)
+        while wanted and models.standing().champion > wanted:
+            action = model.InTerminal(("model", "rollback", models.key, "--stage", story.models_of))
+            self._tell("; ".join(Acts(self._player.memory).act(action)))
+        if wanted and models.standing().champion == wanted:
+            return []
+        return self.play(STORIES[story.after], shown)
 
     def _unfit(self, story: model.Story) -> str:
         """Say why a project cannot play a story; an empty text where it can."""
@@ -96,7 +122,7 @@ class Director:
             git(["-C", clone, "rm", "-r", "-q", "."])
             git(["-C", clone, "checkout", "--quiet", self._first, "--", "."])
             if story.quick:
-                _leave_jobs_out(stage.project.root / FLOW_FILE)
+                _leave_jobs_out(stage.project.root)
             if story.without_java:
                 self._leave_jar_tasks_out(story)
             git(["-C", clone, "add", "--all"])
@@ -116,10 +142,18 @@ class Director:
         jar_tasks.say(changes, self._tell)
 
 
-def _leave_jobs_out(flow: Path) -> None:
-    """Let no stage run jobs or promote what they train: those lists are taken out of the flow file, the rest says what it said."""
+def _leave_jobs_out(root: Path) -> None:
+    """Let no stage run jobs, and leave models alone: both are taken out of flow file and callers, the rest says what it said."""
+    flow = root / FLOW_FILE
     document = yaml.safe_load(flow.read_text(encoding="utf-8"))
+    document.pop("models", None)
     for stage in document["stages"].values():
-        for key in ("run", "promote"):
+        for key in ("run", "promote", "model-environment"):
             stage.pop(key, None)
     flow.write_text(yaml.safe_dump(document, sort_keys=False), encoding="utf-8")
+    for caller in (root / WORKFLOWS).glob("*.y*ml"):
+        text = caller.read_text(encoding="utf-8")
+        # The promoting job of cd-prod; a workflow that does nothing but promote stays as it is, and is not started.
+        left = re.sub(r"^ +model-environment: .*\n", "", text, flags=re.MULTILINE)
+        if left != text and "/cd-prod.yml@" in text:
+            caller.write_text(left, encoding="utf-8")

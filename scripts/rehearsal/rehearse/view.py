@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import re
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -116,11 +118,30 @@ class WorkspaceView:
         """List all job runs with their tasks, newest first."""
         return self._all("/api/2.2/jobs/runs/list", "runs", expand_tasks=True, limit=25)
 
-    def start(self, job_id: int) -> int:
-        """Run a job; gives the run's id."""
-        answer = self._client.post("/api/2.2/jobs/run-now", json={"job_id": job_id})
+    def send(self, method: str, path: str, /, **values: object) -> dict[str, Any]:
+        """Send a request that changes something, its values as JSON.
+
+        Raises:
+            httpx.HTTPStatusError: The answer is an error.
+        """
+        answer = self._client.request(method, path, json=values or None)
         answer.raise_for_status()
-        return int(answer.json()["run_id"])
+        data: dict[str, Any] = answer.json()
+        return data
+
+    def start(self, job_id: int, parameters: Mapping[str, str] = MappingProxyType({})) -> int:
+        """Run a job with parameters; gives the run's id."""
+        return int(self.send("POST", "/api/2.2/jobs/run-now", job_id=job_id, job_parameters=dict(parameters))["run_id"])
+
+    def wait_for_all(self, limit_s: float = 120.0) -> None:
+        """Wait until no run of any job goes on.
+
+        Raises:
+            TimeoutError: One runs on after `limit_s` seconds.
+        """
+        for run in self.runs():
+            if not run_result(run):
+                self.wait(int(run["run_id"]), limit_s)
 
     def fire(self, job_id: int) -> tuple[int, str]:
         """Let a job's schedule fire now; gives the run's id and when it fires next."""
@@ -177,6 +198,16 @@ class WorkspaceView:
             raise httpx.HTTPStatusError(problem, request=answer.request, response=answer)
         rows: list[list[str | None]] = (said.get("result") or {}).get("data_array") or []
         return rows
+
+    def break_requests(self, path: str, status: int, message: str) -> None:
+        """Let all requests whose path fits a glob fail, until `mend_requests`."""
+        body = {"error_code": "INTERNAL_ERROR", "message": message}
+        fault = {"path": path, "status": status, "times": 0, "body": body}
+        self.send("POST", "/_local/faults", faults=[fault])
+
+    def mend_requests(self) -> None:
+        """End all ordered faults."""
+        self.send("DELETE", "/_local/faults")
 
     def mails(self) -> list[dict[str, Any]]:
         """Give every mail of the workspace's mailbox, opened, oldest first."""

@@ -159,7 +159,48 @@ class FireSchedule:
     job: str
 
 
+@dataclass(frozen=True)
+class StartJob:
+    """Somebody starts a job of a stage in the workspace's pages, and waits for it and for every run that comes of it.
+
+    Args:
+        stage: The stage.
+        job: Key of the job.
+        parameters: Job parameters, as (name, value) pairs; those left out take the job's defaults.
+    """
+
+    stage: str
+    job: str
+    parameters: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class InTerminal:
+    """Somebody of the team types a command of the kit in the project's folder, logged in to the workspace as administrator.
+
+    Args:
+        argv: What follows `bundleflow`.
+    """
+
+    argv: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Something that goes wrong in the workspace: requests that are answered by an error instead of being done.
+
+    Args:
+        path: Glob on the request's path.
+        status: HTTP status of the answer.
+        message: What the answer says.
+    """
+
+    path: str
+    status: int
+    message: str
+
+
 Action = (
     Push | OpenPull | MergePull | TryToMerge | ReadOutput | OpenForkPull | UseIdentityOf | Dispatch | Schedule | ClosePull | MakeByHand
-    | RepairRun | FireSchedule
+    | RepairRun | FireSchedule | StartJob | InTerminal
 )  # fmt: skip

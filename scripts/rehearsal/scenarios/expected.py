@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from rehearsal.scenarios.champions import OfChampion
 from rehearsal.scenarios.outcomes import OfJobRun
 
 
@@ -180,5 +181,5 @@ Expectation = (
     WorkflowEnds | JobEnds | OneComment | Deployed | NotDeployed | Updated | JobsRan | OwnDeploymentGone | Recorded
     | ReleaseProposed | GateAsked | Champion | MergeRefused | Output | Stopped | Rejected | Superseded | WaitsAtGate
     | GateNotAsked | Untouched | OneAfterTheOther | ReadOnly | NoComment | Says
-    | SmokePassed | OwnDeploymentLeft | OwnDeploymentReaped | MadeByHandLeftAlone | OfJobRun
+    | SmokePassed | OwnDeploymentLeft | OwnDeploymentReaped | MadeByHandLeftAlone | OfJobRun | OfChampion
 )  # fmt: skip

@@ -13,7 +13,9 @@ from rehearsal.scenarios.actions import (
     ClosePull,
     Dispatch,
     Edit,
+    Fault,
     FireSchedule,
+    InTerminal,
     MakeByHand,
     MergePull,
     OpenForkPull,
@@ -22,6 +24,7 @@ from rehearsal.scenarios.actions import (
     ReadOutput,
     RepairRun,
     Schedule,
+    StartJob,
     TryToMerge,
     UseIdentityOf,
 )
@@ -67,10 +70,12 @@ __all__ = [
     "Dispatch",
     "Edit",
     "Expectation",
+    "Fault",
     "FireSchedule",
     "Gate",
     "GateAsked",
     "GateNotAsked",
+    "InTerminal",
     "JobEnds",
     "JobsRan",
     "MadeByHandLeftAlone",
@@ -98,6 +103,7 @@ __all__ = [
     "Scene",
     "Schedule",
     "SmokePassed",
+    "StartJob",
     "Stopped",
     "Story",
     "Superseded",
@@ -123,6 +129,7 @@ class Gate:
         who: The reviewer.
         comment: What the reviewer says.
         drift: Key of a job of the stage that somebody changes in the workspace while the gate waits; empty: nothing changes.
+        rival: While the gate waits, somebody promotes another version of the model: the newest but the challenger that waits for approval.
     """
 
     environment_of: str
@@ -130,6 +137,7 @@ class Gate:
     who: str = "release-manager"
     comment: str = "plan read"
     drift: str = ""
+    rival: bool = False
 
 
 @dataclass(frozen=True)
@@ -145,10 +153,12 @@ class Scene:
         stopped: The scene is there to be stopped: failing workflows are right.
         needs_stages: The scene is left out where the flow file has not all of these stages.
         without_stage: The scene is left out where the flow file has this stage.
-        needs_job: The scene is left out where no stage runs such a job.
+        needs_job: The scene is left out where the bundle has no such job.
         needs_file: The scene is left out where the project has no such workflow.
         lost: File of a workflow whose runner is lost as soon as a job run that it started is at work; empty: none.
         cancelled: File of a workflow that somebody cancels on GitHub as soon as a job run that it started is at work; empty: none.
+        asking: Stage whose models' endpoint gets requests all the while; empty: none.
+        fault: What goes wrong in the workspace while the scene lasts.
         meanwhile: It begins while the workflows of the scene before are still at work.
         promotion: It is a part of that promotion (jobs, CLI calls and requests are counted).
         promotion_ends: With this scene a promotion from branch to production is complete (times are taken by it).
@@ -166,6 +176,8 @@ class Scene:
     needs_file: str = ""
     lost: str = ""
     cancelled: str = ""
+    asking: str = ""
+    fault: Fault | None = None
     meanwhile: bool = False
     promotion_ends: bool = False
     promotion: bool = False
@@ -184,6 +196,10 @@ class Story:
         template: The template that it is played on where the user names no project. Stories of `GENERAL` can be played on other templates
             too; a project given by its folder is played with every story that fits it.
         without_java: It is played as on a machine without Java: JAR tasks are left out before anything is deployed.
+        models_of: Stage whose model it is about; empty: none.
+        without_versions: That model has no version and no endpoint when the story begins.
+        after: Story at whose end this one begins, as far as the champion goes: it is played before, unless it was; champions that came
+            since then are rolled back.
     """
 
     name: str
@@ -193,3 +209,6 @@ class Story:
     quick: bool = False
     template: str = GENERAL
     without_java: bool = False
+    models_of: str = ""
+    without_versions: bool = False
+    after: str = ""
