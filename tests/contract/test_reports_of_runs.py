@@ -131,6 +131,18 @@ def test_the_page_and_the_picture_are_made_from_a_file_without_any_workspace(rep
     assert "```mermaid" in (tmp_path / "run.md").read_text()
 
 
+def test_a_followed_run_leaves_its_report_with_tables_in_the_summary_and_as_files(reported: Reported, tmp_path: Path) -> None:
+    more = {"BUNDLEFLOW_RUN_REPORTS_DIR": str(tmp_path / "runs"), "BUNDLEFLOW_LINEAGE_WAREHOUSE": reported.warehouse}
+    done = reported.kit.call("watch", str(reported.good), **more)
+    assert done.code == 0, done.stderr
+    assert done.outputs["run-reports"] == "bundleflow-runs"
+    assert sorted(path.name for path in (tmp_path / "runs").iterdir()) == [f"job-{reported.good}.html", f"job-{reported.good}.json"]
+    summary = (reported.kit.folder / "summary").read_text()
+    assert all(text in summary for text in ("tables read and written (3)", "main.report.totals", "files/in/orders.csv"))
+    assert "main.report.totals" in (tmp_path / "runs" / f"job-{reported.good}.html").read_text()
+    assert json.loads((tmp_path / "runs" / f"job-{reported.good}.json").read_text())["run_id"] == reported.good
+
+
 def test_what_stands_in_the_way_of_lineage_is_said_and_the_report_is_there(reported: Reported) -> None:
     done = reported.call(str(reported.good), "--lineage", "--warehouse", "0000000000000000", "-o", "markdown")
     assert done.code == 0

@@ -170,7 +170,7 @@ def _say_it_goes_on(run_ids: list[int]) -> None:
 
 
 def _conclude(args: argparse.Namespace, runner: Runner, found: RunRecord, options: FollowOptions) -> int:
-    runner.summary(run_markdown(found, limit=RUN_REPORT_LIMIT))
+    found = run_report.leave_report(runner, os.environ, found)
     if args.json:
         print_json(found.as_dict())
     else:

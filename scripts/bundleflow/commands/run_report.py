@@ -59,13 +59,14 @@ def report(args: argparse.Namespace) -> int:
     return 0
 
 
-def report_stage_run(runner: Runner, env: Mapping[str, str], run: RunRecord) -> RunRecord:
-    """Report a run of a deployment: complete it, put it into the summary, and write its page where BUNDLEFLOW_RUN_REPORTS_DIR says.
+def leave_report(runner: Runner, env: Mapping[str, str], run: RunRecord, *, artifact: str = "bundleflow-runs") -> RunRecord:
+    """Report a run that was followed: complete it, put it into the summary, and write its files where BUNDLEFLOW_RUN_REPORTS_DIR says.
 
     Args:
-        runner: The runner; its output `run-reports` is set when there is a page to keep.
-        env: Environment variables.
+        runner: The runner; its output `run-reports` is set when there are files to keep.
+        env: Environment variables. BUNDLEFLOW_LINEAGE_WAREHOUSE names the SQL warehouse that is asked for lineage; without it none is.
         run: The run, followed to its end.
+        artifact: Value of that output: the name to keep them under, which no other bundle of the same workflow run may have.
 
     Returns:
         The completed run.
@@ -73,14 +74,16 @@ def report_stage_run(runner: Runner, env: Mapping[str, str], run: RunRecord) -> 
     from bundleflow.adapters.workspace_runs import RunsWorkspace
     from bundleflow.runs.complete import Wanted, complete
 
-    run = complete(RunsWorkspace.from_env(env), run, Wanted())
+    warehouse = env.get("BUNDLEFLOW_LINEAGE_WAREHOUSE", "")
+    run = complete(RunsWorkspace.from_env(env), run, Wanted(lineage=bool(warehouse), warehouse=warehouse))
     runner.summary(rendered(run, "markdown"))
     folder = env.get("BUNDLEFLOW_RUN_REPORTS_DIR")
     if folder:
         name = re.sub(r"[^A-Za-z0-9_-]+", "-", run.key) or "job"
         try:
-            _write(Path(folder) / f"{name}-{run.run_id}.html", "html", run)
-            runner.output("run-reports", "true")
+            for form in ("html", "json"):
+                _write(Path(folder) / f"{name}-{run.run_id}.{form}", form, run)
+            runner.output("run-reports", artifact)
         except BundleflowError as error:
             tell(f"warning: {error.cause}")  # the job itself did well or not; a page that cannot be kept changes nothing about that
     return run

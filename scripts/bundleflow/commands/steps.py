@@ -16,12 +16,13 @@ from bundleflow.adapters.databricks_cli import CliResult, DatabricksCli
 from bundleflow.adapters.runner import Runner
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.commands.context import JobContext, tell
-from bundleflow.commands.run_report import report_stage_run
+from bundleflow.commands.run_report import leave_report
 from bundleflow.records.accepted import Accepted
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import Plan
 from bundleflow.records.run import RunRecord
 from bundleflow.releases.checks import check_remarks, check_resolved, remarks
+from bundleflow.releases.preview import bundle_id
 from bundleflow.releases.read_plan import read_plan
 from bundleflow.report.markdown_run import run_markdown
 from bundleflow.runs.follow import RunDetachedError
@@ -148,7 +149,7 @@ def run_jobs(job: JobContext, summary: Mapping[str, Any], done: StageRuns, *, ke
         with job.runner.group(f"run {key}"):
             run = follow_request(job.runner, workspace, request, options.after(time.monotonic() - done.begun))
         done.runs.append(run)
-        report_stage_run(job.runner, job.env, run)
+        leave_report(job.runner, job.env, run, artifact=f"bundleflow-runs-{job.stage.name}-{bundle_id(job.bundle)}")
         check_result(run, options)
 
 

@@ -35,7 +35,7 @@ def test_a_stage_with_several_jobs_stays_below_the_limit_of_its_step(tmp_path: P
 
     monkeypatch.setattr(steps, "time", SimpleNamespace(monotonic=lambda: clock.now))
     monkeypatch.setattr(steps, "follow_request", follow)
-    monkeypatch.setattr(steps, "report_stage_run", lambda _runner, _env, _run: None)
+    monkeypatch.setattr(steps, "leave_report", lambda _runner, _env, _run, **_: None)
     monkeypatch.setattr(steps, "check_result", lambda _run, _options: None)
     monkeypatch.setattr(steps.Workspace, "from_env", lambda _env: None)
     (tmp_path / "bundleflow.yml").write_text(FLOW)
