@@ -153,7 +153,7 @@ def test_everything_expected_happened(both: Both, which: str):
     assert wrong == []
     assert played.code == 0
     assert played.result["ok"] is True
-    assert len(played.result["scenarios"][0]["steps"]) == 10
+    assert len(played.result["scenarios"][0]["steps"]) == 11
 
 
 def test_nothing_left_the_machine(both: Both):
@@ -241,8 +241,8 @@ def test_only_jobs_of_an_environment_held_its_identity(both: Both):
 
 def test_measures_are_told(both: Both):
     measures = both.template.result["measures"]
-    assert measures["jobs"] == 26
-    assert len(both.template.result["promotion"]) == measures["promotion_jobs"] == 10
+    assert measures["jobs"] == 28
+    assert len(both.template.result["promotion"]) == measures["promotion_jobs"] == 11
     assert all(job["why"] for job in both.template.result["promotion"])
     assert sum(job["cli_calls"] for job in both.template.result["promotion"]) == measures["promotion_cli_calls"] > 20
     assert 0 < measures["promotion_workspace_requests"] < measures["workspace_requests"]

@@ -50,8 +50,10 @@ _IN_PRODUCTION: tuple[Expectation, ...] = (
     Deployed("prod"),
     JobsRan("prod"),
     Recorded("prod"),
+    GateAsked("prod", models=True),
 )
 _PREDICTS = ("rows", "model_version", "first")
+_ANSWERS = ("endpoint", "served_by", "answers")
 
 GREEN = Story(
     name="green",
@@ -73,15 +75,15 @@ GREEN = Story(
         ),
         Scene(
             "Merge to main",
-            "deployed to staging, run, release proposed",
+            "deployed to staging, run, the challenger judged and promoted, release proposed",
             MergePull("main"),
-            (*_IN_STAGING, NotDeployed("prod")),
+            (*_IN_STAGING, Champion("staging"), NotDeployed("prod")),
             promotion=True,
             needs_stages=("staging",),
         ),
         Scene(
             "Merge to release, approved",
-            "in production as approved, jobs run, model registered",
+            "in production as approved, jobs run; the model judged, approved by a person of its own, champion",
             MergePull("release", who="release-manager"),
             (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod")),
             gate=Gate("prod"),
@@ -107,6 +109,14 @@ GREEN = Story(
             needs_job="batch_inference",
         ),
         Scene(
+            "Ask production's endpoint",
+            "it answers, by the champion",
+            ReadOutput("prod", "realtime_inference"),
+            (Output(_ANSWERS),),
+            needs_stages=("staging", "prod"),
+            needs_job="realtime_inference",
+        ),
+        Scene(
             "A second change, as a pull request",
             "checked and tested again",
             OpenPull("feature/larger-forest", "main", LARGER_FOREST, "Train a larger forest"),
@@ -114,9 +124,9 @@ GREEN = Story(
         ),
         Scene(
             "Merge the second change to main",
-            "staging updated in place",
+            "staging updated in place, the challenger compared with the champion",
             MergePull("main"),
-            (*_IN_STAGING, Updated("staging")),
+            (*_IN_STAGING, Updated("staging"), Champion("staging", newer=True)),
             needs_stages=("staging",),
         ),
         Scene(

@@ -34,6 +34,11 @@ CALLERS = {
         ["prod"],
         {"actions": "read", "contents": "read", "deployments": "write", "id-token": "write", "pull-requests": "read"},
     ),
+    "promote-model": (
+        "workflow_dispatch",
+        ["prod"],
+        {"actions": "read", "contents": "read", "deployments": "write", "id-token": "write", "pull-requests": "read"},
+    ),
 }
 
 
@@ -74,7 +79,7 @@ def test_everything_is_rendered(project: Path) -> None:
 
 
 def test_what_is_not_the_templates_own_stays_untouched(project: Path) -> None:
-    assert "{{tasks.train.values.model_version}}" in (project / "resources" / "model_training.job.yml").read_text(encoding="utf-8")
+    assert '"{{task.name}}"' in (project / "resources" / "model_deployment.job.yml").read_text(encoding="utf-8")
     assert "${var.suffix}" in (project / "databricks.yml").read_text(encoding="utf-8")
 
 
@@ -95,7 +100,7 @@ def test_callers_are_pinned_to_this_kits_commit_and_small(project: Path) -> None
         assert job["uses"] == f"bundleflow/bundleflow/.github/workflows/{name}.yml@{sha}"
         assert re.search(rf"@[0-9a-f]{{40}} # v{re.escape(__version__)}$", path.read_text(encoding="utf-8"), re.MULTILINE)
         # What a person may choose when starting it by hand takes a few lines more.
-        assert len(path.read_text(encoding="utf-8").splitlines()) <= (34 if "inputs:" in path.read_text(encoding="utf-8") else 26)
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= (35 if "inputs:" in path.read_text(encoding="utf-8") else 26)
 
 
 def test_callers_start_on_their_event_and_by_hand_with_least_permissions(project: Path) -> None:
@@ -138,7 +143,8 @@ def test_flow_file_is_valid_and_agrees_with_bundle_and_callers(project: Path) ->
         assert [given["stage"]] == CALLERS[name][1] if given else CALLERS[name][1] == []
         if given:
             stage = flow.stage(given["stage"])
-            assert given["environment"] == stage.environment
+            assert given.get("environment") == (None if name == "promote-model" else stage.environment)
+            assert given.get("model-environment") == (stage.model_environment if name in ("cd-prod", "promote-model") else None)
             # Staging previews the plan of the stage that is released from it.
             released = next((each for each in flow.stages.values() if each.requires == stage.name), stage)
             assert given.get("plan-environment") == (released if name.startswith("cd-staging") else stage).plan_environment
@@ -213,7 +219,7 @@ def test_workflows_pass_actionlint_and_githubs_schema(project: Path) -> None:
 def test_its_own_unit_tests_pass(project: Path) -> None:
     done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=project)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "24 passed" in done.stdout
+    assert "27 passed" in done.stdout
 
 
 @pytest.mark.parametrize("change", [changes.NEW_FEATURE, changes.LARGER_FOREST, changes.BROKEN_FEATURE], ids=lambda change: change.message)

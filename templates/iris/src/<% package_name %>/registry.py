@@ -13,17 +13,19 @@ if TYPE_CHECKING:
     from mlflow import MlflowClient
     from sklearn.ensemble import RandomForestClassifier
 
-CHALLENGER, CHAMPION, PREVIOUS = "challenger", "champion", "previous-champion"
+CHALLENGER, CHAMPION = "challenger", "champion"
 
 
 def log_and_register(
-    model: RandomForestClassifier, frame: pd.DataFrame, settings: Settings, metrics: dict[str, float], model_name: str
+    model: RandomForestClassifier, rows: pd.DataFrame, settings: Settings, metrics: dict[str, float], model_name: str
 ) -> int:
-    """Log the model to the active experiment and register it as a new version with alias `challenger`.
+    """Log the model to the active MLflow run and register it as a new version with alias `challenger`.
+
+    What the run is to say of the version must be in it before: the version starts the deployment job at once.
 
     Args:
         model: The trained model.
-        frame: The feature table; gives the signature.
+        rows: The training rows; they give the signature.
         settings: Logged as parameters.
         metrics: Logged as metrics.
         model_name: Full name of the registered model (catalog.schema.model).
@@ -34,21 +36,19 @@ def log_and_register(
     import mlflow
     from mlflow.models import infer_signature
 
-    features = frame[list(FEATURES)]
-    with mlflow.start_run():
-        mlflow.log_params(settings.as_params())
-        mlflow.log_metrics(metrics)
-        logged = mlflow.sklearn.log_model(
-            model,
-            name="model",
-            signature=infer_signature(features, model.predict(features)),
-            # Named here, so that MLflow need not start a process to find them out.
-            pip_requirements=[f"{name}=={version(name)}" for name in ("cloudpickle", "pandas", "scikit-learn")],
-            # The same format wherever it runs; MLflow's default depends on the tracking server.
-            serialization_format="cloudpickle",
-        )
-        registered = mlflow.register_model(logged.model_uri, model_name)
-    number = int(registered.version)
+    features = rows[list(FEATURES)]
+    mlflow.log_params(settings.as_params())
+    mlflow.log_metrics(metrics)
+    logged = mlflow.sklearn.log_model(
+        model,
+        name="model",
+        signature=infer_signature(features, model.predict(features)),
+        # Named here, so that MLflow need not start a process to find them out.
+        pip_requirements=[f"{name}=={version(name)}" for name in ("cloudpickle", "pandas", "scikit-learn")],
+        # The same format wherever it runs; MLflow's default depends on the tracking server.
+        serialization_format="cloudpickle",
+    )
+    number = int(mlflow.register_model(logged.model_uri, model_name).version)
     mlflow.MlflowClient().set_registered_model_alias(model_name, CHALLENGER, str(number))
     return number
 
@@ -60,32 +60,13 @@ def load_version(name: str, number: int) -> Any:
     return mlflow.sklearn.load_model(f"models:/{name}/{number}")
 
 
-def champion(client: MlflowClient, name: str) -> int | None:
-    """The number of the version that alias `champion` points at; None while there is no champion."""
-    found = client.get_registered_model(name).aliases.get(CHAMPION)
-    return None if found is None else int(found)
-
-
-def promote(client: MlflowClient, name: str, number: int, accuracy: float, lowest: float) -> int | None:
-    """Make a version champion if it reaches the floor; the champion so far stays reachable as `previous-champion`.
-
-    Args:
-        client: Of the model registry.
-        name: Full name of the registered model.
-        number: The version to promote.
-        accuracy: Its share of right predictions on held-out rows, measured just now, 0 to 1.
-        lowest: The floor for `accuracy`, 0 to 1.
-
-    Returns:
-        The champion before, None if there was none.
+def champion(client: MlflowClient, name: str) -> int:
+    """The number of the version that alias `champion` points at.
 
     Raises:
-        ValueError: The version is below the floor; the champion stays.
+        LookupError: No version was promoted yet.
     """
-    if not accuracy >= lowest:  # written so that NaN is refused, too
-        raise ValueError(f"Version {number} has accuracy {accuracy:.3f}, below the floor of {lowest}; champion stays.")
-    before = champion(client, name)
-    if before is not None and before != number:
-        client.set_registered_model_alias(name, PREVIOUS, str(before))
-    client.set_registered_model_alias(name, CHAMPION, str(number))
-    return before
+    found = client.get_registered_model(name).aliases.get(CHAMPION)
+    if found is None:
+        raise LookupError(f"{name} has no version with alias {CHAMPION} yet: none has been approved.")
+    return int(found)

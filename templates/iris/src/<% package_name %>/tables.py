@@ -30,55 +30,74 @@ class Place:
         return self._quoted("features")
 
     @property
+    def holdout(self) -> str:
+        """Full name of the table of flowers that no version learns from, quoted."""
+        return self._quoted("holdout")
+
+    @property
     def predictions(self) -> str:
-        """Full name of the predictions table, quoted."""
+        """Full name of the inference table, quoted."""
         return self._quoted("predictions")
 
     def _quoted(self, table: str) -> str:
         return ".".join(f"`{part.replace('`', '``')}`" for part in (self.catalog, self.schema, table))
 
 
-def create_features_sql(place: Place) -> str:
-    """The statement that makes the feature table, with its primary key, where there is none yet."""
+def create_sql(table: str) -> str:
+    """The statement that makes a table of flowers, with its primary key, where there is none yet.
+
+    Args:
+        table: Its full name, quoted: the feature table or the hold-out table.
+    """
+    key = f"{table.split('.')[-1].strip('`')}_pk"
     columns = [f"{KEY} BIGINT NOT NULL COMMENT 'Number of the flower'"]
     columns += [f"{name} DOUBLE COMMENT '{description}'" for name, description in FEATURES.items()]
-    columns += [f"{LABEL} STRING COMMENT 'Name of the species'", "split STRING COMMENT 'train or holdout'"]
-    columns += [f"CONSTRAINT features_pk PRIMARY KEY ({KEY})"]
+    columns += [f"{LABEL} STRING COMMENT 'Name of the species'", f"CONSTRAINT {key} PRIMARY KEY ({KEY})"]
     listed = ",\n  ".join(columns)
-    return f"CREATE TABLE IF NOT EXISTS {place.features} (\n  {listed}\n) USING DELTA"
+    return f"CREATE TABLE IF NOT EXISTS {table} (\n  {listed}\n) USING DELTA"
 
 
-def merge_features_sql(place: Place, view: str) -> str:
-    """The statement that brings the feature table to the state of `view`: one row for each key."""
+def merge_sql(table: str, view: str) -> str:
+    """The statement that brings a table of flowers to the state of `view`: one row for each key."""
     return (
-        f"MERGE INTO {place.features} AS target USING {view} AS source ON target.{KEY} = source.{KEY}\n"
+        f"MERGE INTO {table} AS target USING {view} AS source ON target.{KEY} = source.{KEY}\n"
         "WHEN MATCHED THEN UPDATE SET *\n"
         "WHEN NOT MATCHED THEN INSERT *"
     )
 
 
-def write_features(spark: SparkSession, place: Place, frame: pd.DataFrame) -> int:
-    """Make the feature table if need be, add columns that are new, and merge `frame` into it.
+def write(spark: SparkSession, table: str, frame: pd.DataFrame) -> int:
+    """Make a table of flowers if need be, add columns that are new, and merge `frame` into it.
+
+    Args:
+        spark: The session.
+        table: Its full name, quoted.
+        frame: Its rows, as from `features.prepare`.
 
     Returns:
         The number of rows in the table afterwards.
     """
-    spark.sql(create_features_sql(place))
+    spark.sql(create_sql(table))
     incoming = spark.createDataFrame(frame)
-    if set(incoming.columns) - set(spark.table(place.features).columns):
+    if set(incoming.columns) - set(spark.table(table).columns):
         # A feature that is new: an append of no rows brings its column (Delta's schema evolution).
-        incoming.limit(0).write.mode("append").option("mergeSchema", "true").saveAsTable(place.features)
-    incoming.createOrReplaceTempView("incoming_features")
-    spark.sql(merge_features_sql(place, "incoming_features"))
-    return spark.table(place.features).count()
+        incoming.limit(0).write.mode("append").option("mergeSchema", "true").saveAsTable(table)
+    incoming.createOrReplaceTempView("incoming_flowers")
+    spark.sql(merge_sql(table, "incoming_flowers"))
+    return spark.table(table).count()
 
 
-def read_features(spark: SparkSession, place: Place) -> pd.DataFrame:
-    """The feature table, ordered by its key."""
-    return spark.table(place.features).orderBy(KEY).toPandas()
+def read(spark: SparkSession, table: str) -> pd.DataFrame:
+    """A table of flowers, ordered by its key."""
+    return spark.table(table).orderBy(KEY).toPandas()
+
+
+def read_if_there(spark: SparkSession, table: str) -> pd.DataFrame | None:
+    """The same, None where there is no such table yet."""
+    return read(spark, table) if spark.catalog.tableExists(table) else None
 
 
 def write_predictions(spark: SparkSession, place: Place, frame: pd.DataFrame) -> None:
-    """Replace the predictions table by `frame`."""
+    """Replace the inference table by `frame`."""
     writer = spark.createDataFrame(frame).write.mode("overwrite").option("overwriteSchema", "true")
     writer.saveAsTable(place.predictions)

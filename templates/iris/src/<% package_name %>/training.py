@@ -24,43 +24,45 @@ class Settings:
         return asdict(self)
 
 
-def fit(frame: pd.DataFrame, settings: Settings) -> RandomForestClassifier:
-    """Train on the rows of split `train`.
+def fit(rows: pd.DataFrame, settings: Settings) -> RandomForestClassifier:
+    """Train a forest.
 
     Args:
-        frame: The feature table.
+        rows: The training rows, as from `features.training_rows`.
         settings: Size and seed of the forest; equal settings and rows give an equal model.
 
     Raises:
         ValueError: There are no rows to train on.
     """
-    rows = frame[frame["split"] == "train"]
     if rows.empty:
-        raise ValueError("The feature table has no row with split `train`.")
+        raise ValueError("There is no row to train on.")
     sizes = {"n_estimators": settings.trees, "max_depth": settings.max_depth}
     model = RandomForestClassifier(**sizes, random_state=settings.seed)
     return model.fit(rows[list(FEATURES)], rows[LABEL])
 
 
-def score(model: RandomForestClassifier, frame: pd.DataFrame) -> dict[str, float]:
-    """How good the model is on the rows of split `holdout`.
+def score(model: RandomForestClassifier, holdout: pd.DataFrame) -> dict[str, float]:
+    """How good the model is on flowers that it has never seen: for people who look at the run, the gate scores anew.
+
+    Args:
+        model: The model.
+        holdout: The hold-out table.
 
     Returns:
         `holdout_rows`, `accuracy`, `f1_macro` (each 0 to 1, higher is better) and `log_loss` (nats, lower is better).
 
     Raises:
-        ValueError: No row is held out.
+        ValueError: No flower is held out.
     """
-    rows = frame[frame["split"] == "holdout"]
-    if rows.empty:
-        raise ValueError("The feature table has no row with split `holdout`.")
-    features = rows[list(FEATURES)]
+    if holdout.empty:
+        raise ValueError("There is no flower to score on.")
+    features = holdout[list(FEATURES)]
     predicted = model.predict(features)
     return {
-        "holdout_rows": float(len(rows)),
-        "accuracy": float(accuracy_score(rows[LABEL], predicted)),
-        "f1_macro": float(f1_score(rows[LABEL], predicted, average="macro")),
-        "log_loss": float(log_loss(rows[LABEL], model.predict_proba(features), labels=list(model.classes_))),
+        "holdout_rows": float(len(holdout)),
+        "accuracy": float(accuracy_score(holdout[LABEL], predicted)),
+        "f1_macro": float(f1_score(holdout[LABEL], predicted, average="macro")),
+        "log_loss": float(log_loss(holdout[LABEL], model.predict_proba(features), labels=list(model.classes_))),
     }
 
 
