@@ -45,6 +45,7 @@ COMMANDS: dict[str, Command] = {
     "record": Command("file a deployment on GitHub", "bundleflow.commands.record"),
     "detect": Command("list the bundles that a change touches", "bundleflow.commands.detect"),
     "status": Command("show what each stage was last deployed from", "bundleflow.commands.status"),
+    "doctor": Command("check repository, GitHub and workspace for what stops a deployment", "bundleflow.commands.doctor"),
     "required-check": Command("sum up the jobs of a workflow as one check", "bundleflow.commands.required_check"),
     "new": Command("make a new project from a template", "bundleflow.commands.new"),
     "adopt": Command("propose the flow file and the callers for an existing bundle, and write them", "bundleflow.commands.adopt"),

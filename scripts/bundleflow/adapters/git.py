@@ -50,6 +50,14 @@ def files_of(commit: str, folder: Path | str = ".") -> tuple[str, ...]:
     return tuple(path for path in text.split("\0") if path)
 
 
+def commits_ahead(folder: Path, base: str, head: str) -> int | None:
+    """How many commits `head` has that `base` has not; None where this checkout does not hold one of them."""
+    try:
+        return int(_git(folder, "rev-list", "--count", "--end-of-options", f"{base}..{head}"))
+    except (BundleflowError, ValueError):
+        return None
+
+
 @contextmanager
 def worktree(commit: str, folder: Path | str = ".") -> Iterator[Path]:
     """A second checkout of a commit, at the place that corresponds to `folder`; gone at the end.

@@ -1,0 +1,177 @@
+"""Checks of the GitHub environments: are they there, who approves, which branches may use them, do they have what a login needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bundleflow.adapters.github_settings import EnvironmentSettings
+from bundleflow.doctor.branches import branches_of
+from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
+from bundleflow.doctor.situation import Situation
+from bundleflow.doctor.workflows import matches
+from bundleflow.records.flow import Stage
+
+CLICK = "Settings → Environments → {name} → "
+VARIABLES = ("DATABRICKS_HOST", "DATABRICKS_CLIENT_ID")
+
+
+@dataclass(frozen=True)
+class Used:
+    """An environment that the flow file names.
+
+    Args:
+        name: Its name.
+        stage: The stage that uses it.
+        gated: Whether its reviewers hold something back: a release, or a model.
+        plans: Whether its identity only plans.
+    """
+
+    name: str
+    stage: Stage
+    gated: bool = False
+    plans: bool = False
+
+
+def used_environments(situation: Situation) -> tuple[Used, ...]:
+    """The environments of the flow file, each once, in its order."""
+    found: dict[str, Used] = {}
+    for stage in situation.flow.stages.values():
+        every = [
+            Used(stage.environment, stage, gated=stage.plan_environment is not None),
+            *([Used(stage.plan_environment, stage, plans=True)] if stage.plan_environment else []),
+            *([Used(stage.model_environment, stage, gated=True)] if stage.model_environment else []),
+        ]
+        for each in every:
+            found.setdefault(each.name.lower(), each)
+    return tuple(found.values())
+
+
+def environments(situation: Situation) -> Iterator[Finding]:
+    """Every environment of the flow file exists."""
+    for used in used_environments(situation):
+        if _settings(situation, used) is None:
+            why = "GitHub makes it, without any rule, when a job first names it: then anybody who may push gets its identity."
+            fix = (
+                f"Make it: Settings → Environments → New environment → {used.name}; `bundleflow adopt --checklist` says what belongs in it."
+            )
+            yield error(f"There is no environment `{used.name}` (stage `{used.stage.name}`).", why, fix)
+
+
+def reviewers(situation: Situation) -> Iterator[Finding]:
+    """Each gate has required reviewers."""
+    for used, settings in _gates(situation):
+        if settings.reviewers:
+            yield note(f"`{used.name}` is approved by {', '.join(settings.reviewers)}.")
+        elif used.stage.approval.weaker_gate and used.name == used.stage.environment:
+            yield note(f"`{used.name}` has no required reviewers; the flow file says why: {used.stage.approval.weaker_gate}")
+        else:
+            why = "Its gate holds nobody back. The kit sees that and refuses to deploy: `not-approved`."
+            fix = f"{_click(used)}Required reviewers. Where GitHub does not offer them: `approval: {{weaker-gate: ...}}` in the flow file."
+            yield error(f"Environment `{used.name}` has no required reviewers.", why, fix)
+
+
+def self_review(situation: Situation) -> Iterator[Finding]:
+    """Nobody approves what they started."""
+    for used, settings in _gates(situation):
+        if settings.reviewers and not settings.prevent_self_review:
+            why = "Who started or merged the release can approve it alone."
+            yield warning(f"Environment `{used.name}` lets people approve what they started.", why, f"{_click(used)}Prevent self-review.")
+
+
+def admin_bypass(situation: Situation) -> Iterator[Finding]:
+    """Administrators do not pass a gate without approval."""
+    for used, settings in _gates(situation):
+        if not settings.reviewers:
+            continue
+        click = f"{_click(used)}untick `Allow administrators to bypass configured protection rules`."
+        if settings.admins_bypass is None:
+            yield note(f"GitHub does not say whether administrators may pass the gate of `{used.name}`.", fix=f"Look there: {click}")
+        elif settings.admins_bypass:
+            why = "One click starts the job unapproved. The kit refuses such a run (`not-approved`), other workflows do not."
+            yield warning(f"Administrators may pass the gate of `{used.name}`.", why, click)
+
+
+def environment_branches(situation: Situation) -> Iterator[Finding]:
+    """Only the branch that a stage is deployed from may use its environment."""
+    for used in used_environments(situation):
+        settings = _settings(situation, used)
+        if settings is None or used.stage.per_pull_request:
+            continue
+        sources = branches_of(situation, used.stage.name)
+        if settings.branches is None or any(not pattern.strip("*/") for pattern in settings.branches):
+            yield _open_to_all(used, sources)
+            continue
+        for branch in sources if settings.branches else ():
+            if not any(matches(pattern, branch) for pattern in settings.branches):
+                listing = ", ".join(f"`{pattern}`" for pattern in settings.branches)
+                why = "GitHub fails the job before its first step."
+                what = (
+                    f"Stage `{used.stage.name}` is deployed from `{branch}`, which environment `{used.name}` does not let in ({listing})."
+                )
+                yield error(what, why, f"{_click(used)}Deployment branches and tags → add `{branch}`.")
+
+
+def _open_to_all(used: Used, sources: tuple[str, ...]) -> Finding:
+    only = f"only `{sources[0]}`" if sources else "only the branch that it is deployed from"
+    fix = f"{_click(used)}Deployment branches and tags → Selected branches → {only}."
+    what = f"Environment `{used.name}` may be used from any branch."
+    why = "Whoever may push a branch can run a workflow of their own with this environment's identity."
+    if used.gated and not used.plans:
+        return error(what, f"{why} The kit refuses to deploy through it: `not-approved`.", fix)
+    return warning(what, why, fix)
+
+
+def variables(situation: Situation) -> Iterator[Finding]:
+    """Every environment has the address and the identity that its jobs log in with."""
+    unread = []
+    for used in used_environments(situation):
+        found = situation.github.environment_variables(used.name)
+        if found is None:
+            unread.append(used.name)
+            continue
+        missing = [name for name in VARIABLES if not found.get(name)]
+        if missing:
+            commands = " and ".join(f"`gh variable set {name} --env {used.name}`" for name in missing)
+            what = f"Environment `{used.name}` has no variable {' and '.join(missing)}."
+            yield error(what, "The job stops before any login: `auth-failed`.", f"{commands} (a variable, not a secret).")
+    yield from _shared_identities(situation, unread)
+    if unread:
+        raise NotMadeError(
+            f"this token may not read the variables of {', '.join(unread)}: run it with the token of a person who may write "
+            "(`GITHUB_TOKEN=$(gh auth token) bundleflow doctor`)"
+        )
+
+
+def _shared_identities(situation: Situation, unread: list[str]) -> Iterator[Finding]:
+    owners: dict[str, Used] = {}
+    for used in used_environments(situation):
+        client = "" if used.name in unread else (situation.github.environment_variables(used.name) or {}).get(VARIABLES[1], "")
+        first = owners.setdefault(client, used) if client else used
+        if first is used or used.stage.approval.one_identity or first.stage.approval.one_identity:
+            continue
+        if used.gated or first.gated:
+            why = "Then the protected one's identity is had through the other, which nobody approves."
+            fix = f"Give `{used.name}` a service principal of its own: docs/oidc.md."
+            yield error(f"Environments `{first.name}` and `{used.name}` log in as the same identity ({client}).", why, fix)
+
+
+def _gates(situation: Situation) -> Iterator[tuple[Used, EnvironmentSettings]]:
+    gates = [used for used in used_environments(situation) if used.gated]
+    if not gates:
+        raise NotNeededError("no stage has a gate (`plan-environment` or `model-environment`)")
+    for used in gates:
+        settings = _settings(situation, used)
+        if settings is not None:
+            yield used, settings
+
+
+def _settings(situation: Situation, used: Used) -> EnvironmentSettings | None:
+    known = situation.environments_seen
+    if used.name not in known:
+        known[used.name] = situation.github.environment(used.name)
+    return known[used.name]
+
+
+def _click(used: Used) -> str:
+    return CLICK.format(name=used.name)

@@ -1,0 +1,194 @@
+"""Checks of what this identity may do in the workspace: exactly what the bundle of this stage needs, no more."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from bundleflow.adapters.workspace_access import AccessWorkspace, Securable, has_level
+from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note
+from bundleflow.doctor.situation import Deployed, Situation
+
+STATE_LIMIT_BYTES = 50_000_000
+OBJECTS_LOOKED_AT = 100
+IN_SCHEMA: Mapping[str, str] = {"volumes": "CREATE_VOLUME", "registered_models": "CREATE_MODEL"}
+"""Kind of resource → the privilege on its schema that makes one.
+
+Source: Databricks' page "Unity Catalog privileges and securable objects".
+"""
+WITH_STATE = ("jobs", "pipelines")
+
+
+def root_folder(situation: Situation) -> Iterator[Finding]:
+    """The identity may write the folder of the deployment, or only look at it where it plans."""
+    client = situation.workspace
+    for deployed in situation.deployed:
+        root = root_path(deployed, client)
+        nearest, identity = client.nearest_folder(root)
+        who = f"`{client.me.name}`"
+        if situation.plans_only and nearest != root.rstrip("/"):
+            yield note(f"{root} is not there or not to be seen: before the first deployment there is nothing to compare a plan with.")
+            continue
+        if client.me.is_admin or root.startswith(f"/Workspace/Users/{client.me.name}/"):
+            continue
+        level = client.level("directories", identity) if identity else None
+        if level is None:
+            yield note(f"{who} may not read the permissions of {nearest}: what it may there is not known.")
+            continue
+        needed = "CAN_READ" if situation.plans_only else "CAN_MANAGE"
+        if not has_level(level, needed):
+            has = level or "nothing"
+            words = "read the deployment's state" if situation.plans_only else "write files, state and lock"
+            what = f"{who} has {has} on {nearest}, and {deployed.shown} needs {needed}."
+            yield error(what, f"It cannot {words} in {root}.", _permission_fix("directories", identity, needed, client))
+
+
+def deployed_objects(situation: Situation) -> Iterator[Finding]:
+    """The identity may see, and where it deploys change, the jobs and pipelines that are deployed."""
+    client = situation.workspace
+    found = [(kind, identity, key) for each in situation.deployed for kind, identity, key in _in_state(each, client)]
+    if not found:
+        raise NotNeededError("nothing of this stage is deployed that has permissions of its own")
+    for kind, identity, key in found[:OBJECTS_LOOKED_AT]:
+        if not client.sees(kind, identity):
+            fix = _permission_fix(kind, identity, "CAN_VIEW" if situation.plans_only else "CAN_MANAGE", client)
+            why = "The plan cannot compare it: it would be made anew, or the plan fails. Perhaps somebody deleted it by hand."
+            yield error(f"`{key}` ({kind} {identity}) is in the deployment's state, and `{client.me.name}` cannot see it.", why, fix)
+        elif not situation.plans_only and not client.me.is_admin:
+            level = client.level(kind, identity)
+            if level is not None and not has_level(level, "CAN_MANAGE"):
+                what = f"`{client.me.name}` has {level or 'nothing'} on `{key}` ({kind} {identity}), and needs CAN_MANAGE."
+                yield error(what, "The deployment cannot change it.", _permission_fix(kind, identity, "CAN_MANAGE", client))
+    if len(found) > OBJECTS_LOOKED_AT:
+        raise NotMadeError(f"{len(found)} objects are deployed; the first {OBJECTS_LOOKED_AT} were looked at")
+
+
+def _in_state(deployed: Deployed, client: AccessWorkspace) -> Iterator[tuple[str, str, str]]:
+    """Kind, id and key of the deployed jobs and pipelines."""
+    state = read_state(deployed, client)
+    for key, entry in (state.get("state") or {}).items():
+        kind = key.removeprefix("resources.").partition(".")[0]
+        identity = str(entry.get("__id__") or "") if isinstance(entry, Mapping) else ""
+        # Entries such as `resources.jobs.train.permissions` belong to the object before them.
+        if kind in WITH_STATE and identity and key.count(".") <= 2:
+            yield kind, identity, key.removeprefix("resources.")
+
+
+def grants(situation: Situation) -> Iterator[Finding]:
+    """The identity has the privileges in Unity Catalog that this bundle needs."""
+    client = situation.workspace
+    needs: dict[tuple[str, str], dict[str, str]] = {}
+    unsaid: list[str] = []
+    for deployed in situation.deployed:
+        for kind, name, privilege, why in _needed(deployed, plans=situation.plans_only):
+            if "${" in name or "None" in name.split("."):
+                unsaid.append(why)
+            else:
+                needs.setdefault((kind, name), {}).setdefault(privilege, why)
+    if not needs and not unsaid:
+        raise NotNeededError("the bundle has nothing in Unity Catalog")
+    seen: dict[tuple[str, str], Securable | None] = {}
+    for (kind, name), privileges in needs.items():
+        for each in {(kind, name), ("catalog", name.partition(".")[0])}:
+            if each not in seen:
+                seen[each] = client.securable(*each)
+        yield from _missing(client, kind, name, privileges, seen)
+    for why in unsaid:
+        yield note(f"Where {why} goes is decided while it is deployed, so its grants are not looked at.")
+
+
+def _needed(deployed: Deployed, *, plans: bool) -> Iterator[tuple[str, str, str, str]]:
+    """Kind and name of a securable, the privilege on it, and what for."""
+    resources = _mapping(deployed.configuration.get("resources"))
+    own = {f"{_text(each, 'catalog_name')}.{_text(each, 'name')}".lower() for each in _mapping(resources.get("schemas")).values()}
+    for key, each in _mapping(resources.get("schemas")).items():
+        catalog, why = _text(each, "catalog_name"), f"`schemas.{key}`"
+        yield "catalog", catalog, "USE_CATALOG", why
+        if not plans:
+            yield "catalog", catalog, "CREATE_SCHEMA", why
+    for kind, privilege in IN_SCHEMA.items():
+        for key, each in _mapping(resources.get(kind)).items():
+            catalog, schema, why = _text(each, "catalog_name"), _text(each, "schema_name"), f"`{kind}.{key}`"
+            if schema.startswith("${resources.schemas.") or f"{catalog}.{schema}".lower() in own:
+                continue  # whoever makes the schema owns it
+            yield "catalog", catalog, "USE_CATALOG", why
+            yield "schema", f"{catalog}.{schema}", "USE_SCHEMA", why
+            if not plans:
+                yield "schema", f"{catalog}.{schema}", privilege, why
+
+
+def _missing(
+    client: AccessWorkspace,
+    kind: str,
+    name: str,
+    privileges: Mapping[str, str],
+    seen: Mapping[tuple[str, str], Securable | None],
+) -> Iterator[Finding]:
+    found, catalog = seen[kind, name], seen["catalog", name.partition(".")[0]]
+    what_for = ", ".join(dict.fromkeys(privileges.values()))
+    sql = f"GRANT {', '.join(each.replace('_', ' ') for each in privileges)} ON {kind.upper()} {_quoted(name)} TO `{client.me.name}`;"
+    if found is None:
+        what = f"{kind.capitalize()} `{name}` does not exist, or `{client.me.name}` may not see it."
+        yield error(what, f"{what_for} cannot be deployed.", f"If it exists, its owner runs: {sql} If not, make it first.")
+        return
+    if client.me.is_among([found.owner]) or (catalog and client.me.is_among([catalog.owner]) and kind == "catalog"):
+        return
+    has = found.privileges | (catalog.privileges if catalog else frozenset())
+    missing = [each for each in privileges if each not in has and "ALL_PRIVILEGES" not in has]
+    if missing:
+        words = ", ".join(each.replace("_", " ") for each in missing)
+        sql = f"GRANT {words} ON {kind.upper()} {_quoted(name)} TO `{client.me.name}`;"
+        yield error(f"`{client.me.name}` has no {words} on {kind} `{name}`.", f"{what_for} cannot be deployed.", f"Its owner runs: {sql}")
+
+
+def read_state(deployed: Deployed, client: AccessWorkspace) -> Mapping[str, Any]:
+    """The deployment's state in the workspace, as the direct engine writes it; empty where there is none.
+
+    Raises:
+        NotMadeError: It cannot be read as JSON.
+    """
+    path = f"{state_path(deployed, client)}/resources.json"
+    content = client.read(path, STATE_LIMIT_BYTES)
+    if content is None:
+        return {}
+    try:
+        found = json.loads(content)
+    except ValueError as problem:
+        raise NotMadeError(f"{path} is no state that can be read: {problem}") from problem
+    return found if isinstance(found, Mapping) else {}
+
+
+def root_path(deployed: Deployed, client: AccessWorkspace) -> str:
+    """Folder of the deployment in the workspace."""
+    return _path(deployed, client, "root_path")
+
+
+def state_path(deployed: Deployed, client: AccessWorkspace) -> str:
+    """Folder of the deployment's state in the workspace."""
+    return _path(deployed, client, "state_path")
+
+
+def _path(deployed: Deployed, client: AccessWorkspace, key: str) -> str:
+    path = _text(deployed.configuration.get("workspace"), key).replace("${workspace.current_user.userName}", client.me.name)
+    if "${" in path:
+        raise NotMadeError(f"`workspace: {key}` of {deployed.shown} is known only while it is deployed: {path}")
+    return path
+
+
+def _permission_fix(kind: str, identity: str, level: str, client: AccessWorkspace) -> str:
+    field = "user_name" if "@" in client.me.name else "service_principal_name"
+    body = json.dumps({"access_control_list": [{field: client.me.name, "permission_level": level}]})
+    return f"An administrator runs: `databricks permissions update {kind} {identity} --json '{body}'`"
+
+
+def _quoted(name: str) -> str:
+    return ".".join(f"`{part.replace('`', '``')}`" for part in name.split("."))
+
+
+def _text(value: object, key: str) -> str:
+    return str(value.get(key)) if isinstance(value, Mapping) else ""
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,187 @@
+"""The workflows of a repository, read: what starts them, which of their jobs call the kit, and the names of the checks that they give."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bundleflow.adoption.files import WORKFLOWS
+from bundleflow.records.yaml_source import YamlError, YamlProblem, parse_yaml
+from bundleflow.templates_callers import KIT_REPOSITORY, KIT_ROOT
+
+_KIT_WORKFLOW = re.compile(rf"{re.escape(KIT_REPOSITORY)}/(\.github/workflows/([\w.-]+)\.ya?ml)@(.+)")
+_LOCAL = re.compile(r"\./(\.github/workflows/[\w.-]+\.ya?ml)")
+_EXPRESSION = re.compile(r"\$\{\{.*?\}\}")
+DEPTH = 10
+"""How deep GitHub lets workflows call each other."""
+
+
+@dataclass(frozen=True)
+class WorkflowFile:
+    """One workflow.
+
+    Args:
+        path: Relative to the repository's root.
+        events: Event → its filters.
+        jobs: Key → job.
+    """
+
+    path: str
+    events: Mapping[str, Mapping[str, Any]]
+    jobs: Mapping[str, Mapping[str, Any]]
+
+    def push_branches(self) -> tuple[str, ...]:
+        """Patterns of the branches whose push starts it; `*` and deeper where it names none."""
+        return _branches(self.events["push"]) if "push" in self.events else ()
+
+    def runs_for_pull_requests_to(self, branch: str) -> bool:
+        """Whether a pull request to a branch starts it."""
+        for event in ("pull_request", "pull_request_target", "merge_group"):
+            if event in self.events and any(matches(pattern, branch) for pattern in _branches(self.events[event])):
+                return True
+        return False
+
+    def path_filter(self) -> str:
+        """`paths` or `paths-ignore` of its pull request trigger; empty: it has none."""
+        filters = self.events.get("pull_request") or {}
+        return next((name for name in ("paths", "paths-ignore") if name in filters), "")
+
+
+@dataclass(frozen=True)
+class KitCall:
+    """A job that calls a workflow of the kit.
+
+    Args:
+        file: The workflow that it stands in.
+        job: Its key.
+        workflow: The kit's workflow without its ending, such as `cd-prod`.
+        ref: What it is pinned to.
+        inputs: What it is given; expressions stay as they are.
+        secrets: Names of the secrets that it is given; `inherit` where it is given all of them.
+    """
+
+    file: WorkflowFile
+    job: str
+    workflow: str
+    ref: str
+    inputs: Mapping[str, str]
+    secrets: tuple[str, ...]
+
+    @property
+    def shown(self) -> str:
+        """How it is told of."""
+        return f"{self.file.path}: job {self.job}"
+
+
+def workflow_files(root: Path) -> tuple[tuple[WorkflowFile, ...], Mapping[str, YamlProblem]]:
+    """Read the workflows of a repository.
+
+    Args:
+        root: Its root.
+
+    Returns:
+        The workflows, and file → problem of those that cannot be read.
+    """
+    found: list[WorkflowFile] = []
+    broken: dict[str, YamlProblem] = {}
+    for path in sorted([*(root / WORKFLOWS).glob("*.yml"), *(root / WORKFLOWS).glob("*.yaml")]):
+        name = path.relative_to(root).as_posix()
+        try:
+            found.append(_workflow(name, parse_yaml(path.read_text(encoding="utf-8", errors="replace")).data))
+        except YamlError as error:
+            broken[name] = error.problem
+    return tuple(found), broken
+
+
+def _workflow(name: str, data: object) -> WorkflowFile:
+    document = _mapping(data)
+    given = document.get("on")
+    if isinstance(given, str):
+        events: dict[str, Mapping[str, Any]] = {given: {}}
+    elif isinstance(given, list):
+        events = {str(each): {} for each in given}
+    else:
+        events = {str(key): dict(_mapping(value)) for key, value in _mapping(given).items()}
+    return WorkflowFile(name, events, {str(key): _mapping(job) for key, job in _mapping(document.get("jobs")).items()})
+
+
+def kit_calls(files: Sequence[WorkflowFile]) -> Iterator[KitCall]:
+    """The jobs that call a workflow of the kit."""
+    for file in files:
+        for key, job in file.jobs.items():
+            found = _KIT_WORKFLOW.fullmatch(str(job.get("uses") or ""))
+            if found:
+                given = {str(name): str(value) for name, value in _mapping(job.get("with")).items()}
+                secrets = job.get("secrets")
+                names = ("inherit",) if secrets == "inherit" else tuple(map(str, _mapping(secrets)))
+                yield KitCall(file, key, found[2], found[3], given, names)
+
+
+def checks_of(file: WorkflowFile, root: Path) -> Iterator[str]:
+    """Names of the checks that a workflow's jobs give, `*` where only a run decides.
+
+    Args:
+        file: The workflow.
+        root: The repository's root, for the workflows that it calls there.
+    """
+    yield from _checks(file.jobs, root, DEPTH)
+
+
+def _checks(jobs: Mapping[str, Mapping[str, Any]], root: Path, depth: int) -> Iterator[str]:
+    for key, job in jobs.items():
+        own = _EXPRESSION.sub("*", str(job.get("name") or key))
+        if "matrix" in _mapping(job.get("strategy")) and "${{" not in str(job.get("name") or ""):
+            own += " (*)"
+        uses = str(job.get("uses") or "")
+        if not uses:
+            yield own
+            continue
+        called = _called(uses, root)
+        names = list(_checks(called, root, depth - 1)) if called is not None and depth else ["*"]
+        yield from (f"{own} / {name}" for name in names)
+
+
+def _called(uses: str, root: Path) -> Mapping[str, Mapping[str, Any]] | None:
+    """Jobs of a called workflow; None where its file is not at hand."""
+    kit, local = _KIT_WORKFLOW.fullmatch(uses), _LOCAL.fullmatch(uses)
+    file = KIT_ROOT / kit[1] if kit else root / local[1] if local else None
+    if file is None or not file.is_file():
+        return None
+    try:
+        return _workflow(file.name, parse_yaml(file.read_text(encoding="utf-8", errors="replace")).data).jobs
+    except YamlError:
+        return None
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Whether a pattern of GitHub's fits a whole name: `*` stops at a slash, `**` does not.
+
+    Args:
+        pattern: Of a branch filter or deployment branch policy; of a check's name `*` is anything.
+        name: The branch.
+    """
+    return re.fullmatch(_regex(pattern, r"[^/]*"), name) is not None
+
+
+def names_check(pattern: str, name: str) -> bool:
+    """Whether a check of `checks_of` can have a name."""
+    return re.fullmatch(_regex(pattern, r".*"), name, re.DOTALL) is not None
+
+
+def _regex(pattern: str, star: str) -> str:
+    parts = re.split(r"(\*\*|\*|\?)", pattern)
+    return "".join({"**": ".*", "*": star, "?": r"[^/]"}.get(part, re.escape(part)) for part in parts)
+
+
+def _branches(filters: Mapping[str, Any]) -> tuple[str, ...]:
+    given = filters.get("branches")
+    if given is None:
+        return ("**",)
+    return (given,) if isinstance(given, str) else tuple(map(str, given)) if isinstance(given, list) else ()
+
+
+def _mapping(value: object) -> Mapping[str, Any]:
+    return value if isinstance(value, Mapping) else {}
