@@ -80,15 +80,20 @@ class ModelsView:
         Raises:
             LookupError: No such model is in the stage's catalogs.
         """
-        models = self._view.get("/api/2.1/unity-catalog/models", max_results=1000).get("registered_models", [])
-        found = [str(each["full_name"]) for each in models if each.get("catalog_name") in self._catalogs]
-        fitting = [name for name in found if name.rpartition(".")[2] == self.key] or found
+        fitting = self._names()
         if not fitting:
             raise LookupError(f"no model is deployed to {', '.join(self._catalogs)}")
         return fitting[0]
 
+    def _names(self) -> list[str]:
+        models = self._view.get("/api/2.1/unity-catalog/models", max_results=1000).get("registered_models", [])
+        found = [str(each["full_name"]) for each in models if each.get("catalog_name") in self._catalogs]
+        return [name for name in found if name.rpartition(".")[2] == self.key] or found
+
     def standing(self) -> Standing:
-        """How the model stands now."""
+        """How the model stands now; without aliases where it is not deployed yet."""
+        if not self._names():
+            return Standing({}, None)
         model = self._view.get(f"{REGISTRY}/registered-models/get", name=self.name)["registered_model"]
         aliases = {str(each["alias"]): int(each["version"]) for each in model.get("aliases") or []}
         return Standing(aliases, self._serving())
