@@ -26,7 +26,9 @@ from bundleflow_models.promotion import (
     open_workspace,
     promote,
     rollback,
+    write_approval,
 )
+from bundleflow_models.promotion.copying import copy_version
 from bundleflow_models.promotion.endpoint import traffic
 from bundleflow_models.promotion.lock import lock_path
 from bundleflow_models.promotion.probe import PROBE_FILE
@@ -183,6 +185,32 @@ def test_an_update_to_a_version_that_does_not_exist_leaves_what_serves(place: Wo
     after = place.endpoints.get(ENDPOINT)
     assert after is not None
     assert (after.ready, after.update, traffic(after.config)) == (True, "UPDATE_FAILED", {"classifier-1": 100})
+
+
+def test_a_copy_in_another_model_is_judged_and_approved_anew(place: Workspace, client: Any) -> None:
+    copied_to = f"{CATALOG}.{SCHEMA}.production"
+    client.create_registered_model(copied_to)
+    digest = judge(client, MODEL, 2, 2, champion=None)
+    approval = Approval("reviewer", "github", digest)
+    place.registry.set_version_tag(MODEL, 2, "note", "good")
+    place.registry.set_version_tag(MODEL, 2, "Approval_Legal", "Approved")
+    write_approval(place.registry, place.registry.version(MODEL, 2), approval, "approval_check")
+    number = copy_version(place.registry, MODEL, 2, copied_to)
+    copy = place.registry.version(copied_to, number)
+    assert dict(copy.tags) == {"note": "good", "bundleflow_copied_from": f"{MODEL} version 2"}
+    assert place.registry.model(copied_to).aliases == {"challenger": number}
+    with pytest.raises(ModelsError) as caught:
+        promote(place, PromotionRequest(copied_to, number, approval, by="a test"), tell=lambda _: None)
+    assert caught.value.code == "no-verdict"
+    own = judge(client, copied_to, number, 2, champion=None)
+    with pytest.raises(ModelsError) as caught:  # the approval was of the other model's verdict
+        promote(place, PromotionRequest(copied_to, number, approval, by="a test"), tell=lambda _: None)
+    assert caught.value.code == "not-approved"
+    again = PromotionRequest(copied_to, number, Approval("reviewer", "github", own), by="a test")
+    assert promote(place, again, tell=lambda _: None).champion == number
+    with pytest.raises(ModelsError) as caught:
+        copy_version(place.registry, MODEL, 99, copied_to)
+    assert caught.value.code == "model-missing"
 
 
 def test_a_new_version_starts_the_deployment_job_which_waits_for_approval(jobs: Jobs, place: Workspace, client: Any) -> None:

@@ -23,7 +23,7 @@ from bundleflow.runs.options import FollowOptions
 from bundleflow.runs.repair import RepairRequest, start_repair
 from bundleflow.runs.result import check_result
 from bundleflow.runs.start import cancelling
-from bundleflow_models.promotion import Approval, Promotion, PromotionRequest, Workspace, promote, write_approval
+from bundleflow_models.promotion import Approval, Promotion, PromotionRequest, Workspace, approved_verdict, promote, write_approval
 from bundleflow_models.promotion.approvals import approval_of
 
 VERDICT_LIMIT = 60_000
@@ -173,16 +173,18 @@ def _by_deployment_job(job: JobContext, workspace: Workspace, placed: PlacedMode
 
 
 def approve_version(workspace: Workspace, placed: PlacedModel, candidate: Candidate, approval: Approval) -> str:
-    """Write an approval to a version, where its deployment job looks for it.
+    """Write an approval to a version, where its deployment job looks for it; only while the verdict that was approved holds.
 
     Returns:
         Name of the approval task, which is the tag's.
 
     Raises:
-        BundleflowError: `no-verdict`: no run of the deployment job waits for an approval of this version.
+        BundleflowError: `champion-changed`, `not-approved`: the verdict does not hold any more, or is another one; `no-verdict`: no run of
+            the deployment job waits for an approval of this version.
     """
     with models_errors():
         version = workspace.registry.version(placed.name, candidate.version)
+        approved_verdict(workspace.registry, workspace.registry.model(placed.name), version, approval)
         if version.deployment_state != "APPROVAL":
             raise BundleflowError(
                 f"No run of the deployment job waits for an approval of version {candidate.version} of {placed.name} "

@@ -14,6 +14,7 @@ from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.approvals import approval_of
 from bundleflow_models.promotion.interfaces import Registry
 from bundleflow_models.promotion.records import CHALLENGER, VersionState
+from bundleflow_models.promotion.snapshot import ROLLED_BACK_TAG
 from bundleflow_models.promotion.verdicts import check_compared, check_passed, read_verdict
 from bundleflow_models.verdict.record import Verdict
 
@@ -119,6 +120,9 @@ def find_candidate(registry: Registry, placed: PlacedModel, *, version: int = 0,
     except ModelsError as error:
         if error.code not in KEPT_BACK:
             raise
+        if error.code == FailureReason.CHAMPION_CHANGED and ROLLED_BACK_TAG in state.tags and not version:
+            # Nobody asks for it again by leaving the alias where it is: a stage that is deployed next must not fail for it.
+            return Found(replace(found, why=f"Version {number} was rolled back. {error.cause}"), verdict)
         return Found(replace(found, state=error.code, why=error.cause), verdict)
     return Found(replace(found, state=READY), verdict)
 

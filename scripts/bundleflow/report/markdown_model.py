@@ -25,7 +25,7 @@ def candidates_markdown(rows: Sequence[tuple[str, int, int | None, str, str, str
                 f"version {version}" if version else "none",
                 f"version {champion}" if champion is not None else "none",
                 code(digest[:12]) if digest else "none",
-                marks.get(state) or f"❌ {code(state)}: {escape(why, CELL)}",
+                escape(why, CELL) if state == "none" and version else marks.get(state) or f"❌ {code(state)}: {escape(why, CELL)}",
             )
             for name, version, champion, digest, state, why in rows
         ],

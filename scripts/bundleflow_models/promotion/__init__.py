@@ -8,7 +8,7 @@ In a deployment job's notebooks, where `task` is the name of the approval task:
 """
 
 from bundleflow_models.promotion.approvals import approval_of, check_approval, forget_approval, write_approval
-from bundleflow_models.promotion.engine import RollbackRequest, promote, rollback
+from bundleflow_models.promotion.engine import RollbackRequest, approved_verdict, promote, rollback
 from bundleflow_models.promotion.records import Approval, Pace, Promotion, PromotionRequest
 from bundleflow_models.promotion.work import Workspace
 from bundleflow_models.promotion.workspace import open_workspace
@@ -21,6 +21,7 @@ __all__ = [
     "RollbackRequest",
     "Workspace",
     "approval_of",
+    "approved_verdict",
     "check_approval",
     "forget_approval",
     "open_workspace",

@@ -21,7 +21,7 @@ from bundleflow_models.promotion.records import (
     PromotionRequest,
     VersionState,
 )
-from bundleflow_models.promotion.snapshot import AT_TAG, BY_TAG, REPLACED_TAG, VERDICT_TAG, Snapshot, word
+from bundleflow_models.promotion.snapshot import AT_TAG, BY_TAG, REPLACED_TAG, ROLLED_BACK_TAG, VERDICT_TAG, Snapshot, word
 from bundleflow_models.promotion.verdicts import SINCE_TAG, check_compared, check_passed, read_verdict
 from bundleflow_models.promotion.work import Work, Workspace, check_still, move
 from bundleflow_models.verdict.record import NO_CHAMPION, TAG_MODEL_CHAMPION, TAG_RUN, Verdict
@@ -68,7 +68,7 @@ def promote(workspace: Workspace, request: PromotionRequest, *, tell: Tell = pri
         registry = work.registry
         model = registry.model(request.model)
         version = ready_version(registry, request.model, request.version)
-        verdict = _approved_verdict(registry, model, version, request.approval)
+        verdict = approved_verdict(registry, model, version, request.approval)
         work.notes.extend(_moved_by_hand(model))
         switch = work.switch(model.name, request.endpoint)
         state = switch.now() if switch else None
@@ -118,7 +118,7 @@ def rollback(workspace: Workspace, request: RollbackRequest, *, tell: Tell = pri
             check_still(registry, model.name, target.number)
             _record_champion(registry, model.name, target.number, result.at)
             if model.champion is not None:
-                registry.set_version_tag(model.name, model.champion, "bundleflow_rolled_back_at", result.at)
+                registry.set_version_tag(model.name, model.champion, ROLLED_BACK_TAG, result.at)
                 registry.set_version_tag(model.name, model.champion, "bundleflow_rolled_back_by", request.by or NOBODY)
     tell(f"{model.name}: champion is {word(target.number)} again (before: {word(model.champion)})")
     return replace(result, champion=target.number, previous=model.champion, notes=tuple(work.notes))
@@ -140,15 +140,18 @@ def ready_version(registry: Registry, name: str, number: int) -> VersionState:
     return version
 
 
-def _work(workspace: Workspace, model: str, by: str, pace: Pace, tell: Tell) -> Work:
-    return Work(workspace, Lock(workspace.files, model, by or "somebody", tell=tell, clock=workspace.clock), pace, tell)
+def approved_verdict(registry: Registry, model: ModelState, version: VersionState, approval: Approval) -> Verdict:
+    """The verdict of a version, found to have passed, to hold still, and to be the one that was approved.
 
+    Args:
+        registry: The registry.
+        model: The model as it stands now.
+        version: The version.
+        approval: Who agreed, to which verdict.
 
-def _at(workspace: Workspace) -> str:
-    return workspace.clock().isoformat(timespec="seconds")
-
-
-def _approved_verdict(registry: Registry, model: ModelState, version: VersionState, approval: Approval) -> Verdict:
+    Raises:
+        ModelsError: `no-verdict`, `verdict-refused`, `verdict-undecided`, `champion-changed`, `not-approved`.
+    """
     verdict = read_verdict(registry, version)
     check_passed(verdict)
     if version.number != model.champion:
@@ -161,6 +164,14 @@ def _approved_verdict(registry: Registry, model: ModelState, version: VersionSta
             fix="Start the promotion anew: it shows the verdict that holds, and asks for approval of it.",
         )
     return verdict
+
+
+def _work(workspace: Workspace, model: str, by: str, pace: Pace, tell: Tell) -> Work:
+    return Work(workspace, Lock(workspace.files, model, by or "somebody", tell=tell, clock=workspace.clock), pace, tell)
+
+
+def _at(workspace: Workspace) -> str:
+    return workspace.clock().isoformat(timespec="seconds")
 
 
 def _moved_by_hand(model: ModelState) -> Iterator[str]:

@@ -18,6 +18,8 @@ BY_TAG = "bundleflow_promoted_by"
 VERDICT_TAG = "bundleflow_promoted_verdict"
 REPLACED_TAG = "bundleflow_replaced"
 """Tag of a version: the champion that it replaced."""
+ROLLED_BACK_TAG = "bundleflow_rolled_back_at"
+"""Tag of a version: when it was rolled back, ISO 8601."""
 PROMOTION_TAGS = (AT_TAG, BY_TAG, VERDICT_TAG, REPLACED_TAG)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,13 @@ from project import Project
 
 from bundleflow.adapters.workspace import Workspace as RunsWorkspace
 from bundleflow.commands import model_context
+from bundleflow.commands.model_steps import approve_version
+from bundleflow.models.candidates import Candidate, find_candidate, stays_away
 from bundleflow.models.filing import TASK
-from bundleflow.records.errors import FailureReason
+from bundleflow.models.place import PlacedModel
+from bundleflow.records.errors import BundleflowError, FailureReason
+from bundleflow.records.flow import Model
+from bundleflow_models.promotion import Approval
 from rehearsal.github.model_actions import Run
 
 sys.path.insert(0, str(Path(__file__).parents[2] / "models" / "promotion"))
@@ -243,8 +249,6 @@ def test_an_endpoint_that_the_bundle_has_too_is_refused_by_name(models: Models) 
 
 
 def test_a_model_with_a_deployment_job_is_not_promoted_by_github(models: Models) -> None:
-    from dataclasses import replace
-
     shown = models.show()
     models.answer()
     models.workspace.models[MODEL] = replace(models.workspace.models[MODEL], deployment_job="77")
@@ -269,6 +273,57 @@ def test_rollback_in_one_command(models: Models) -> None:
     assert "### Rolled back" in models.project.summary
     assert models.call("rollback", "classifier") == 1
     assert models.reason == FailureReason.MODEL_MISSING
+
+
+def test_a_version_that_was_rolled_back_does_not_fail_the_next_deployment(models: Models) -> None:
+    models.answer()
+    assert models.promote(models.show()) == 0
+    models.workspace.later(60)
+    assert models.call("rollback", "classifier") == 0
+    assert models.call("status", environment="production-plan") == 0
+    assert "Version 2 was rolled back" in models.plain
+    placed = PlacedModel("classifier", Model("classifier", "gates/iris.yml"), MODEL)
+    found = find_candidate(models.workspace.workspace().registry, placed, tell=lambda _: None).candidate
+    assert stays_away(found)
+    named = find_candidate(models.workspace.workspace().registry, placed, version=2, tell=lambda _: None).candidate
+    assert named.state == FailureReason.CHAMPION_CHANGED
+    models.workspace.later(60)
+    models.workspace.judged(2, champion=1)
+    assert json.loads(models.show())[0]["version"] == 2
+
+
+def waiting(models: Models) -> tuple[PlacedModel, Candidate]:
+    """The challenger while the model's deployment job waits for its approval."""
+    version = models.workspace.versions[(MODEL, 2)]
+    state = replace(version, deployment_run=7, deployment_state="APPROVAL", deployment_task="Approval_Check")
+    models.workspace.versions[(MODEL, 2)] = state
+    model = Model("classifier", "gates/iris.yml", promoter="workspace", deployment_job="deployment")
+    placed = PlacedModel("classifier", model, MODEL, deployment_job=1)
+    return placed, find_candidate(models.workspace.workspace().registry, placed, tell=lambda _: None).candidate
+
+
+def test_an_approval_on_github_is_written_where_the_deployment_job_looks(models: Models) -> None:
+    placed, candidate = waiting(models)
+    approval = Approval("reviewer", "github", candidate.verdict, "https://github.example/runs/1")
+    assert approve_version(models.workspace.workspace(), placed, candidate, approval) == "Approval_Check"
+    tags = models.workspace.tags(2)
+    assert (tags["Approval_Check"], tags["bundleflow_approved_by"]) == ("Approved", "reviewer")
+    assert (tags["bundleflow_approved_where"], tags["bundleflow_approved_verdict"]) == ("github", models.digest)
+    assert tags["bundleflow_approved_link"] == "https://github.example/runs/1"
+
+
+@pytest.mark.parametrize("changed", ["champion", "verdict"])
+def test_an_approval_of_what_does_not_hold_any_more_is_not_written(models: Models, changed: str) -> None:
+    placed, candidate = waiting(models)
+    if changed == "champion":
+        models.workspace.set_aliases(champion=3, challenger=2)
+    else:
+        models.workspace.later(60)
+        models.workspace.judged(2, champion=1)
+    with pytest.raises(BundleflowError) as caught:
+        approve_version(models.workspace.workspace(), placed, candidate, Approval("reviewer", "github", candidate.verdict))
+    assert caught.value.reason == (FailureReason.CHAMPION_CHANGED if changed == "champion" else FailureReason.NOT_APPROVED)
+    assert "Approval_Check" not in models.workspace.tags(2)
 
 
 def test_where_models_stand(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
