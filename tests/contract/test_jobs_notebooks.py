@@ -112,9 +112,12 @@ def test_reads_and_writes_are_observed(runner: Jobs, trained: jobs.Run) -> None:
     assert {
         ("prepare", "write", "main.iris.features"),
         ("train", "read", "main.iris.features"),
+        ("train", "write", "models:/main.iris.classifier/1"),
         ("predict", "read", "main.iris.features"),
+        ("predict", "read", "models:/main.iris.classifier/1"),
         ("predict", "write", "main.iris.predictions"),
     } <= found
+    assert ("train", "read", "models:/main.iris.classifier/1") not in found
 
 
 def test_a_second_run_updates_instead_of_creating(runner: Jobs, trained: jobs.Run) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.executor.file_access import FileAccess
+from rehearsal.executor.model_access import ModelAccess
 from rehearsal.executor.paths import PathMap
 from rehearsal.executor.protocol import TaskResult, TaskSpec
 from rehearsal.executor.requirements import Requirements
@@ -34,6 +35,7 @@ class TaskEnvironment:
         self._spark: Any = None
         self.opening = False
         self.files = FileAccess()
+        self.models = ModelAccess()
         self._of_children: tuple[dict[str, None], dict[str, None]] = ({}, {})
         self.tables: dict[str, dict[str, Any]] = dict(spec.tables)
         self.changes: dict[str, dict[str, Any]] = {}
@@ -110,9 +112,9 @@ class TaskEnvironment:
             spark_session.teach_builder(self)
 
     def reads(self) -> list[str]:
-        """Full names of the tables and paths of volumes that were read."""
+        """Full names of the tables, paths of volumes and addresses of model versions that were read."""
         tables = self._spark.lineage.reads() if self._spark else []
-        return list(dict.fromkeys([*tables, *self.files.reads(), *self._of_children[0]]))
+        return list(dict.fromkeys([*tables, *self.files.reads(), *self.models.reads(), *self._of_children[0]]))
 
     def table_names(self) -> list[str]:
         """Full names of all tables in the task's session at this moment; the session is opened where it is not."""
@@ -123,9 +125,9 @@ class TaskEnvironment:
         self._spark.lineage.written(table)
 
     def writes(self) -> list[str]:
-        """Full names of the tables and paths of volumes that were written."""
+        """Full names of the tables, paths of volumes and addresses of model versions that were written."""
         tables = self._spark.lineage.writes() if self._spark else []
-        return list(dict.fromkeys([*tables, *self.files.writes(), *self._of_children[1]]))
+        return list(dict.fromkeys([*tables, *self.files.writes(), *self.models.writes(), *self._of_children[1]]))
 
     def close(self) -> None:
         """Record tables and schemas, and end the session."""

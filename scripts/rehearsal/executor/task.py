@@ -42,6 +42,7 @@ def run_task(payload: dict[str, Any], report: Report) -> int:
     signal.signal(signal.SIGTERM, _end)
     try:
         virtual_paths.install(paths, environment.files.opened)
+        environment.models.install()
         if spec.mailbox:
             outgoing_mail.install(spec.mailbox, environment.say)
         hide_own_package()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from rehearsal.executor.model_access import SCHEME as MODEL_SCHEME
 from rehearsal.workspace.api.catalog import METASTORE_ID
 from rehearsal.workspace.api.identity import ACCOUNT_ID
 from rehearsal.workspace.services import Services
@@ -13,7 +14,8 @@ from rehearsal.workspace.services import Services
 def rows(services: Services) -> list[list[Any]]:
     """All observed reads and writes, one row each, in the order of the table's columns; the event's time in milliseconds.
 
-    A read has no target and a write no source, as in the real table where the two cannot be tied to one statement.
+    A read has no target and a write no source, as in the real table where the two cannot be tied to one statement. The real table knows
+    nothing of models: their rows are this stand-in's own.
     """
     query = """SELECT job_runs.body AS run, job_runs.job_id, task_runs.job_run_id, task_runs.run_id, task_runs.body AS task
                FROM task_runs JOIN job_runs ON job_runs.run_id = task_runs.job_run_id ORDER BY task_runs.run_id"""
@@ -40,6 +42,8 @@ def _row(services: Services, row: Any, task: dict[str, Any], who: str, table: st
 def _side(name: str) -> list[str | None]:
     """Full name, catalog, schema, name, path and type of a source or target."""
     names = name.split(".")
+    if name.startswith(MODEL_SCHEME):
+        return [None, None, None, None, name.removeprefix(MODEL_SCHEME), "MODEL"]
     if name.startswith("/") or len(names) != 3:
         return [None, None, None, None, name, "PATH"]
     return [name, *names, None, "TABLE"]
