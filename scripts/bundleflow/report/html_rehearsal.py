@@ -61,7 +61,7 @@ class RunView:
 
 @dataclass(frozen=True)
 class JobRunView:
-    """One run of a Databricks job."""
+    """One run of a Databricks job; `touched` are its tasks that read or wrote something."""
 
     data: Data
     anchor: str
@@ -70,6 +70,7 @@ class JobRunView:
     rows: Sequence[Row]
     axis: Markup
     lines: Markup
+    touched: Sequence[Data]
 
 
 @dataclass(frozen=True)
@@ -202,6 +203,7 @@ def _job_run(data: Data) -> JobRunView:
         rows=rows,
         axis=axis_svg(scale),
         lines=lines_svg(scale),
+        touched=[task for task in tasks if task.get("reads") or task.get("writes")],
     )
 
 

@@ -136,10 +136,10 @@ def job_runs(stage: Stage, view: WorkspaceView, began_ms: float) -> list[result.
         view: A look at the workspace.
         began_ms: The rehearsal's start, in milliseconds since 1970.
     """
-    return [_job_run(stage, run, began_ms) for run in reversed(view.runs())]
+    return [_job_run(stage, run, view.lineage(int(run["run_id"])), began_ms) for run in reversed(view.runs())]
 
 
-def _job_run(stage: Stage, run: dict[str, Any], began_ms: float) -> result.JobRun:
+def _job_run(stage: Stage, run: dict[str, Any], lineage: list[tuple[str, str, str]], began_ms: float) -> result.JobRun:
     def seconds(item: dict[str, Any]) -> tuple[float, float]:
         start, end = float(item.get("start_time") or began_ms), float(item.get("end_time") or 0)
         return (start - began_ms) / 1000, max(0.0, (end - start) / 1000) if end else 0.0
@@ -158,6 +158,8 @@ def _job_run(stage: Stage, run: dict[str, Any], began_ms: float) -> result.JobRu
                 "duration_s": task_duration,
                 "depends_on": [each.get("task_key") for each in task.get("depends_on", [])],
                 "error": stage.masker.text(str(state.get("state_message", ""))) if failed else "",
+                "reads": [name for key, direction, name in lineage if (key, direction) == (task.get("task_key"), "read")],
+                "writes": [name for key, direction, name in lineage if (key, direction) == (task.get("task_key"), "write")],
             }
         )
     return result.JobRun(

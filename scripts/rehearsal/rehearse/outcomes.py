@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
+from bundleflow.records.run import Lineage, TableUse
 from bundleflow.records.run_json import run_of
 from bundleflow.report.markdown_run import run_markdown
 from rehearsal.rehearse.memory import Memory
@@ -69,10 +70,15 @@ def _run_ends(wanted: outcomes.RunEnds, memory: Memory) -> Check:
     run = run_of([memory.view.get("/api/2.2/jobs/runs/get", run_id=number, include_history=True)])
     outputs = [memory.view.output(task.run_id) for task in run.tasks]
     tasks = tuple(replace(task, error=str(output.get("error", ""))) for task, output in zip(run.tasks, outputs, strict=True))
-    text = run_markdown(replace(run, tasks=tasks), limit=_REPORT_LIMIT)
+    uses = tuple(TableUse(name, _kind(name), direction == "write", key) for key, direction, name in memory.view.lineage(number))
+    text = run_markdown(replace(run, tasks=tasks, lineage=Lineage(uses, source="what the tasks did")), limit=_REPORT_LIMIT)
     missing = [each for each in wanted.says if each not in text.replace("\\", "")]
     ok = run.state == wanted.result and wanted.trigger in ("", run.trigger) and not missing
     return Check(expected, ok=ok, found=f"{run.state}, {run.trigger}" + (f"; the report lacks {', '.join(missing)}" if missing else ""))
+
+
+def _kind(name: str) -> str:
+    return "PATH" if name.startswith("/") else "MODEL" if name.startswith("models:/") else "TABLE"
 
 
 CHECKS: dict[type, Callable[[Any, Memory], Check]] = {

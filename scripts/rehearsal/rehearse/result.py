@@ -158,7 +158,8 @@ class JobRun:
     started: float
     duration_s: float
     tasks: list[dict[str, Any]] = field(default_factory=list)
-    """Per task: `task_key`, `result`, `started` and `duration_s` (seconds), `depends_on` (list of keys), `error`."""
+    """Per task: `task_key`, `result`, `started` and `duration_s` (seconds), `depends_on` (list of keys), `error`, `reads` and `writes`
+    (names of tables, files of volumes and versions of models)."""
 
 
 @dataclass

@@ -118,6 +118,11 @@ class WorkspaceView:
         """List all job runs with their tasks, newest first."""
         return self._all("/api/2.2/jobs/runs/list", "runs", expand_tasks=True, limit=25)
 
+    def lineage(self, run_id: int) -> list[tuple[str, str, str]]:
+        """Give what a run's tasks read and wrote: key of the task, `read` or `write`, name of the table, file or model."""
+        found = self.get("/_local/jobs/lineage", run_id=run_id)["tables"]
+        return [(str(row["task_key"]), str(row["direction"]), str(row["table"])) for row in found]
+
     def send(self, method: str, path: str, /, **values: object) -> dict[str, Any]:
         """Send a request that changes something, its values as JSON.
 

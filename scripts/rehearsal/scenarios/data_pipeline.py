@@ -20,7 +20,7 @@ from rehearsal.scenarios.model import (
     Story,
     WorkflowEnds,
 )
-from rehearsal.scenarios.outcomes import Mailed, Queried, TasksEnd
+from rehearsal.scenarios.outcomes import Mailed, Queried, RunEnds, TasksEnd
 
 TEMPLATE, JOB, OWNER = "data-pipeline", "DataPipelineJob", "platform-owner"
 ROWS, BAD = 2121, 6
@@ -49,6 +49,13 @@ _LOADED = """
 _SUMMED = "SELECT count(*), (SELECT sum(orders) FROM {schema}.daily_sales) FROM {schema}.orders"
 
 
+_TOUCHED = (
+    "/Volumes/{stage}/data_pipeline/landing/orders.csv", "{stage}.data_pipeline.orders", "{stage}.data_pipeline.daily_sales",
+    "/Volumes/{stage}/data_pipeline/reports/",
+)  # fmt: skip
+"""What the report of a run must name as read or written."""
+
+
 def _counted(stage: str, good: int, bad: int) -> Queried:
     rows = ((str(good + bad), str(good), str(bad), str(bad)),)
     statement = _LOADED.format(schema=f"{stage}.data_pipeline")
@@ -63,6 +70,7 @@ def _ran_to_the_mailbox(stage: str) -> tuple[Expectation, ...]:
         Deployed(stage),
         JobsRan(stage),
         TasksEnd(stage, JOB, _ALL_SUCCEED),
+        RunEnds(stage, JOB, "SUCCESS", says=("tables read and written", *(name.format(stage=stage) for name in _TOUCHED))),
         _counted(stage, ROWS - BAD, BAD),
         Queried(stage, "orders in the table, and in the sums of daily_sales", summed, ((good, good),)),
         Mailed("sales@example.com", f"Sales report of {stage}", ".html", ("<h1>Sales of", f"O-900{BAD - 1}", "orders.csv", " €")),
