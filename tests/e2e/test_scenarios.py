@@ -36,6 +36,7 @@ STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "data-pipeline": [],
     "bad-rows": [("cd-staging / deploy", "run-failed")],
     "no-jvm": [],
+    "stock": [],
 }
 """Scenario → who stopped it, and how the reason begins, in the order of its scenes."""
 
