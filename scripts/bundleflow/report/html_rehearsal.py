@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from math import inf
 from typing import Any
 
 from markupsafe import Markup
@@ -19,6 +20,8 @@ Data = Mapping[str, Any]
 
 CALLS_SHOWN = 150
 LOG_SHOWN = 20_000
+GRAPH_ROOM = 1000
+"""Width in pixels within the card of a job run."""
 
 
 @dataclass(frozen=True)
@@ -174,7 +177,7 @@ def _step(data: Data, runs: Mapping[int, RunView]) -> StepView:
 
 
 def _job_run(data: Data) -> JobRunView:
-    tasks = data["tasks"]
+    tasks = sorted(data["tasks"], key=lambda task: task["started"] or inf)  # what did not start comes last
     scale = axis(data["duration_s"], wanted=4)
     nodes = [
         Node(
@@ -199,7 +202,7 @@ def _job_run(data: Data) -> JobRunView:
         data=data,
         anchor=f"job-run-{data['run_id']}",
         tone=TONES.get(data["result"], "bad"),
-        graph=graph_svg(nodes, f"Tasks of {data['job_name']}: " + ", ".join(f"{node.key} {node.state}" for node in nodes)),
+        graph=graph_svg(nodes, f"Tasks of {data['job_name']}: " + ", ".join(f"{node.key} {node.state}" for node in nodes), room=GRAPH_ROOM),
         rows=rows,
         axis=axis_svg(scale),
         lines=lines_svg(scale),
