@@ -62,9 +62,11 @@ def run_of(pages: Sequence[Json]) -> RunRecord:
         raise ValueError("its pages are of different runs")
     merged = dict(pages[0])
     for page in pages[1:]:
-        for name in ("tasks", "job_clusters", "job_parameters", "repair_history", "iterations"):
+        for name in ("tasks", "iterations"):
             if page.get(name):
                 merged[name] = [*merged.get(name, []), *page[name]]
+        for name in ("job_clusters", "job_parameters", "repair_history"):  # short lists may stand on every page
+            merged[name] = [*merged.get(name, []), *(each for each in page.get(name) or [] if each not in merged.get(name, []))]
     if pages[-1].get("next_page_token"):
         note = f"This is only a part of the run: the page after task {len(merged.get('tasks', []))} is missing."
         return replace(page_of(merged).run, notes=(note,))

@@ -201,6 +201,17 @@ class Lineage:
     source: str = "system.access.table_lineage"
     note: str = ""
 
+    @property
+    def upstream(self) -> tuple[str, ...]:
+        """What the run read and did not write: where its data comes from."""
+        made = set(self.downstream)
+        return tuple(name for name in self.names(write=False) if name not in made)
+
+    @property
+    def downstream(self) -> tuple[str, ...]:
+        """What the run wrote."""
+        return self.names(write=True)
+
     def names(self, *, write: bool, task: str | None = None) -> tuple[str, ...]:
         """Names of what was written or read, by one task or by all; each once."""
         return tuple(dict.fromkeys(use.name for use in self.uses if use.write is write and task in (None, use.task)))

@@ -76,7 +76,7 @@ def graph_svg(
         attributes: Further attributes of the element (trusted).
         style: A style sheet to put into it (trusted), for a drawing that stands alone.
         least: How many boxes there must be to draw them at all.
-        slim: With narrow boxes, for a phone.
+        slim: With boxes as narrow as the room asks for, down to a phone's.
 
     Returns:
         The drawing, or nothing for fewer boxes than `least` or more than can be read (see `fits`).
@@ -84,8 +84,10 @@ def graph_svg(
     if len(nodes) < least or not fits(nodes):
         return Markup()
     found = layout([node.key for node in nodes], [(before, node.key) for node in nodes for before in node.depends_on])
-    width = min(_width(nodes), _SLIM) if slim else _width(nodes)
     beside = _BESIDE // 2 if slim else _BESIDE
+    width = _width(nodes)
+    if slim:
+        width = min(width, max(_SLIM, round((room - 2 * _MARGIN + beside) / found.rows - beside)))
     across, below = Frame(width, found.columns, found.rows), Frame(width, found.columns, found.rows, beside, down=True)
     down = bool(room) and across.size[0] > room and below.size[0] < across.size[0]
     frame = below if down else across

@@ -141,7 +141,7 @@ def run_view(run: RunRecord) -> RunPageView:
         rows=task_rows(run, scale, begin),
         tasks=views,
         cards=cards,
-        failed=[view for view in views if view.tone == "bad" and (view.task.error or view.task.trace)],
+        failed=[view for view in views if view.tone == "bad"],
         computes=_computes(views),
         changes=_changes(run.comparison),
         lineage=_lineage_drawing(run, anchors),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 
 from bundleflow.records.run import Comparison, Lineage, RunRecord, TaskRecord
 from bundleflow.report.html_format import day
@@ -12,6 +13,7 @@ from bundleflow.report.run_words import kind_of, mark, tone_of, words
 
 TABLE_TASKS = 300
 CHANGES_SHOWN = 50
+TABLES_NAMED = 20
 
 
 def run_markdown(run: RunRecord, *, limit: int) -> str:
@@ -27,7 +29,7 @@ def run_markdown(run: RunRecord, *, limit: int) -> str:
     head += [f"> {escape(note, 600)}" for note in run.notes]
     blocks = [
         graph(run),
-        *(_error(task) for task in run.tasks if tone_of(task) == "bad" and (task.error or task.trace)),
+        *(_error(task) for task in run.tasks if tone_of(task) == "bad"),
         _compared(run.comparison) if run.comparison else "",
         _table(run) if run.tasks else "",
         _folded("timeline", timeline(run)),
@@ -126,9 +128,15 @@ def _lineage(run: RunRecord, lineage: Lineage) -> str:
         read, wrote = (", ".join(code(name, 120) for name in lineage.names(write=write, task=key)[:20]) for write in (False, True))
         rows.append([code(key, 100) if key else "the run", read, wrote])
     parts = [f"From {code(lineage.source)}.{note}"]
+    parts += [_named("Upstream, only read", lineage.upstream), _named("Downstream, written", lineage.downstream)]
     parts += [lineage_graph(run)] if rows else []
     parts += ["\n".join(table(["task", "read", "wrote"], rows[:TABLE_TASKS]))] if rows else []
     return fold(f"tables read and written ({len({use.name for use in lineage.uses})})", "\n\n".join(part for part in parts if part))
+
+
+def _named(title: str, names: Sequence[str]) -> str:
+    shown = ", ".join(code(name, 120) for name in names[:TABLES_NAMED])
+    return f"{title}: {shown}" + (f" and {len(names) - TABLES_NAMED} more" if len(names) > TABLES_NAMED else "") if names else ""
 
 
 def _attempts(run: RunRecord) -> str:
@@ -145,8 +153,9 @@ def _attempts(run: RunRecord) -> str:
 
 
 def _error(task: TaskRecord) -> str:
-    body = block(task.trace or task.error, limit=4000, keep_end=True)
-    return f"**{code(task.key, 100)} failed:** {escape(task.error or task.message, 600)}\n\n{body}"
+    told = task.error or task.message
+    head = f"**{code(task.key, 100)} failed" + (f":** {escape(told, 600)}" if told else ".**")
+    return f"{head}\n\n{block(task.trace or task.error, limit=4000, keep_end=True)}" if task.trace or task.error else head
 
 
 def _output(task: TaskRecord) -> str:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import re
+from codecs import BOM_UTF16_BE, BOM_UTF16_LE
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -15,6 +17,9 @@ from bundleflow.records.run_json import run_of
 
 _PAGE = re.compile(r"(?:^|[/#])jobs?/\d+/runs?/(\d+)(?:[/?#]|$)")
 """A run in the address of its page: `/jobs/7/runs/9`, or `#job/7/run/9` in older ones."""
+
+
+NO_OUTPUTS = "A file holds no outputs of tasks: errors and their traces are shown when the run is named by its id or address."
 
 
 def run_id_of(text: str, host: str) -> int | None:
@@ -62,7 +67,7 @@ def run_from_file(path: Path) -> RunRecord:
         BundleflowError: There is no such file, or it holds no run.
     """
     try:
-        return run_of(_pages(path.read_text(encoding="utf-8-sig")))
+        run = run_of(_pages(_text(path.read_bytes())))
     except (OSError, UnicodeDecodeError) as error:
         what = error.strerror if isinstance(error, OSError) else "it is no text"
         raise BundleflowError(
@@ -76,6 +81,12 @@ def run_from_file(path: Path) -> RunRecord:
             fix="Write it with `databricks jobs get-run ID -o json`.",
             exit_code=ExitCode.USAGE,
         ) from error
+    return replace(run, notes=(*run.notes, NO_OUTPUTS)) if run.failed_tasks else run
+
+
+def _text(data: bytes) -> str:
+    """The text of a file; `>` of Windows PowerShell writes UTF-16."""
+    return data.decode("utf-16" if data.startswith((BOM_UTF16_LE, BOM_UTF16_BE)) else "utf-8-sig")
 
 
 def _pages(text: str) -> Sequence[Any]:

@@ -106,6 +106,7 @@ def test_compute_is_told_in_words(task: dict[str, Any], words: str) -> None:
 
 def test_pages_are_merged_and_a_missing_one_is_said(large: RunRecord) -> None:
     assert len(large.tasks) == 1000
+    assert large.parameters == (("catalog", "prod"), ("date", "2026-11-21")), "they stand on every page"
     part = run_of(examples.pages_of_a_thousand()[:3])
     assert len(part.tasks) == 300
     assert "after task 300 is missing" in part.notes[0]
@@ -116,6 +117,14 @@ def test_a_file_that_holds_no_run_is_refused_by_name(tmp_path: Path, text: str) 
     (tmp_path / "run.json").write_text(text)
     with pytest.raises(BundleflowError, match="holds no job run"):
         run_from_file(tmp_path / "run.json")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+def test_a_file_may_come_from_any_shell_and_says_what_it_lacks(tmp_path: Path, encoding: str) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(examples.pipeline_json()), encoding=encoding)
+    found = run_from_file(tmp_path / "run.json")
+    assert found.run_id == 100
+    assert "errors and their traces" in found.notes[0]
 
 
 def test_pages_one_after_the_other_in_a_file_are_one_run(tmp_path: Path) -> None:
@@ -190,6 +199,13 @@ def test_a_thousand_tasks_fit_into_a_page_and_into_what_github_draws(large: RunR
     assert timeline(large) == ""
 
 
+def test_what_failed_is_named_where_its_error_is_not_known(large: RunRecord) -> None:
+    message = "Workload failed, see run output for details."
+    assert "`layer_24_task_39` failed:** " + message in run_markdown(large, limit=100_000)
+    assert [view.task.key for view in run_view(large).failed] == ["layer_24_task_39"]
+    assert message in run_page(large).partition('id="failed"')[2].partition("</section>")[0]
+
+
 def test_too_many_edges_are_drawn_by_stages() -> None:
     keys = [f"t{number}" for number in range(60)]
     tasks = tuple(TaskRecord(key, depends_on=tuple(keys[: 20 if number >= 20 else 0])) for number, key in enumerate(keys))
@@ -257,6 +273,15 @@ def test_lineage_of_rows_is_told_by_task_and_once(run: RunRecord) -> None:
         TableUse("a.b.c", task="transform"),
         TableUse("a.b.d", write=True, task="transform"),
     )
+
+
+def test_upstream_and_downstream_of_the_whole_run_are_named(run: RunRecord) -> None:
+    assert run.lineage
+    assert run.lineage.upstream == ("/Volumes/prod/landing/files/orders.csv", "/Volumes/prod/landing/files/customers.xml")
+    assert run.lineage.downstream[-1] == "prod.gold.scores"
+    text = run_markdown(run, limit=100_000)
+    assert "Upstream, only read: `/Volumes/prod/landing/files/orders.csv`" in text
+    assert "Downstream, written" in run_page(run)
 
 
 def test_a_table_that_is_read_and_written_in_a_circle_is_drawn(run: RunRecord) -> None:
