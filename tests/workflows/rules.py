@@ -99,6 +99,16 @@ def no_expression_in_run(file: YamlFile) -> Iterator[str]:
 
 
 @rule
+def no_expression_in_a_description(file: YamlFile) -> Iterator[str]:
+    """A runner evaluates an action's file before anything is there: an expression in a text for people stops it."""
+    texts = [file.data.get("description", "")] if file.is_action else []
+    call = (file.data.get("on") or {}).get("workflow_call") or {}
+    for part in (file.data if file.is_action else call,):
+        texts += [entry.get("description", "") for kind in ("inputs", "outputs") for entry in (part.get(kind) or {}).values()]
+    yield from (f"an expression in a description: {text[:60]}" for text in texts if "${{" in str(text))
+
+
+@rule
 def run_is_one_command(file: YamlFile) -> Iterator[str]:
     """Logic lies in the package, where it is tested: a step starts one program, without pipes, redirections or fallbacks."""
     allowed = r'((exec )?bundleflow|scripts/\w+|python3 [\w/]+\.py|python3 "\$BUNDLEFLOW_ACTION_PATH/[\w./-]+")'

@@ -36,6 +36,7 @@ BROKEN = [
     ("own-actions-of-the-same-commit", "lint", "$/actions/setup", f"{KIT}/actions/setup@{SHA} # v0.1.0"),
     ("own-actions-of-the-same-commit", "lint", "$/actions/setup", "$/actions/set-up"),
     ("no-expression-in-run", "lint", "run: bundleflow lint", "run: bundleflow lint ${{ github.head_ref }}"),
+    ("no-expression-in-a-description", "deploy-cicd", "with commas between them.", "as ${{ toJSON(x) }} gives them."),
     ("run-is-one-command", "lint", "run: bundleflow lint", "run: bundleflow lint || true"),
     ("run-is-one-command", "lint", "run: bundleflow lint", "run: bundleflow lint; exit 0"),
     ("timeouts", "lint", "    timeout-minutes: 10\n", ""),

@@ -120,8 +120,8 @@ def _below(
 def _first(found: Sequence[Target], read: Mapping[str, tuple[str, str]]) -> Pick | None:
     if not found:
         return None
-    # `prod` before `prod-us`: the shorter name is the plain one; of equals the first counts.
-    best = min(found, key=lambda each: len(each.name))
+    # What says `mode: production` before what only sounds like it; `prod` before `prod-us`: the shorter name is the plain one.
+    best = min(found, key=lambda each: (each.mode != "production", len(each.name)))
     return Pick(best, read[best.name][1])
 
 

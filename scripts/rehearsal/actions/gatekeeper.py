@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import threading
 from collections.abc import Callable
@@ -48,12 +49,13 @@ class Gatekeeper:
         self._tell = tell
         self._schedule = Schedule()
         self._changed = threading.Condition()
+        self._arrivals = itertools.count(1)
 
     def decide(self, question: Question) -> Answer:
         """Answer a job that wants to begin; waits as long as it has to."""
         run = self._run_of(question.run)
         spec = run.rendered.job(question.job)
-        holders = _holders(run, spec, question)
+        holders = _holders(run, spec, question, next(self._arrivals))
         name = question.name + _matrix_suffix(question)
         job = self._github.add_job(
             question.run,
@@ -135,10 +137,13 @@ class Gatekeeper:
         return tuple(hidden)
 
 
-def _holders(run: WorkflowRun, spec: JobSpec, question: Question) -> dict[str, list[Group]]:
-    """Sort a job's groups by who holds them; the job's own key comes last."""
+def _holders(run: WorkflowRun, spec: JobSpec, question: Question, arrival: int) -> dict[str, list[Group]]:
+    """Sort a job's groups by who holds them; the job's own key comes last.
+
+    A matrix of the caller makes several jobs of one place and name in the called workflow, so the key has the arrival's number.
+    """
     prefix = f"{run.record.id}.{run.record.run_attempt}."
-    own = f"{prefix}{spec.path}{question.matrix}"
+    own = f"{prefix}{spec.path}{question.matrix}#{arrival}"
     found: dict[str, list[Group]] = {}
     for holder, group in question.groups:
         if group.name and holder != spec.path:

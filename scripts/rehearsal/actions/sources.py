@@ -119,6 +119,9 @@ class Sources:
                 exit_code=ExitCode.USAGE,
             )
         self.used[f"{source.slug}@{source.ref}"] = source.copy
+        if source.slug == KIT:
+            # The kit's actions use each other by the checkout's commit, which is another one than the caller's pin before an update.
+            self.used[f"{KIT}@{self.kit_sha}"] = source.copy
         return f"{source.slug}{'/' + path if path else ''}@{source.ref}"
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from rehearsal.actions import yamltext
-from rehearsal.rehearse.hosts import bundle_files
+from rehearsal.rehearse.hosts import bundle_folders, files_of
 
 _REFERENCE = re.compile(r"\$\{([^}]+)\}")
 _DEPTH = 10
@@ -18,15 +18,16 @@ IMPLICIT_TARGET = "default"
 
 @dataclass(frozen=True)
 class BundleFacts:
-    """What was read.
+    """What was read; of several bundles, what they have together.
 
     Args:
-        name: The bundle's name.
-        targets: Names of its targets.
+        name: The bundle's name; of several bundles, the name of the project's folder.
+        targets: Names of the targets that all of them have.
         catalogs: Target → catalogs that it uses and does not make; they must exist beforehand, as in reality.
         jobs: Keys of its jobs.
         models: Keys of its registered models.
         schemas: Schemas as `catalog.schema` that its resources name and that it does not make; they must exist beforehand too.
+        count: How many bundles there are.
         identities: Whom `run_as` names, as pairs of `user_name` or `service_principal_name` and the name; they must exist beforehand too.
     """
 
@@ -37,16 +38,34 @@ class BundleFacts:
     models: tuple[str, ...] = ()
     identities: tuple[tuple[str, str], ...] = ()
     schemas: tuple[str, ...] = ()
+    count: int = 1
 
 
 def read(root: Path) -> BundleFacts:
-    """Read a bundle's files.
+    """Read the files of a project's bundles.
 
     Args:
-        root: The bundle's folder.
+        root: The project's folder.
     """
+    found = [_read_one(folder) for folder in bundle_folders(root)]
+    if len(found) == 1:
+        return found[0]
+    targets = [target for target in (found[0].targets if found else ()) if all(target in each.targets for each in found)]
+    return BundleFacts(
+        root.name,
+        tuple(targets),
+        {target: tuple(sorted({catalog for each in found for catalog in each.catalogs[target]})) for target in targets},
+        tuple(job for each in found for job in each.jobs),
+        tuple(model for each in found for model in each.models),
+        tuple(sorted({identity for each in found for identity in each.identities})),
+        tuple(sorted({schema for each in found for schema in each.schemas})),
+        len(found),
+    )
+
+
+def _read_one(folder: Path) -> BundleFacts:
     merged: dict[str, Any] = {}
-    for file in bundle_files(root):
+    for file in files_of(folder):
         _merge(merged, yamltext.load_file(file))
     name = str((merged.get("bundle") or {}).get("name", ""))
     targets = merged.get("targets") or {IMPLICIT_TARGET: {}}

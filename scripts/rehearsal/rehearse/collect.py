@@ -26,6 +26,7 @@ STAND_INS = (
     result.StandIn("compute", "one process per task on this machine; the packages that are installed here", ""),
     result.StandIn("Spark", "Sail (Spark Connect, Delta)", ""),
     result.StandIn("a project's locked test environment", "this installation, which holds the same libraries", ""),
+    result.StandIn("the environment that `uv build` makes for a bundle's wheel", "this installation (hatchling)", ""),
 )
 
 IMITATED = (

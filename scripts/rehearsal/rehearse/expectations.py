@@ -70,8 +70,12 @@ def _job_ends(wanted: model.JobEnds, memory: Memory) -> Check:
 def _one_comment(_: model.OneComment, memory: Memory) -> Check:
     comments = memory.stage.github.comments(memory.stage.project.repository, memory.pull)
     authors = [str(comment.user) for comment in comments]
-    ok = authors == [KIT_ACTOR]
-    return Check(f"exactly one comment on pull request #{memory.pull}, by {KIT_ACTOR}", ok=ok, found=", ".join(authors) or "none")
+    # One for each bundle that was checked.
+    run = stops.run_of(memory, "bundle-ci.yml")
+    checked = max(1, sum(job.spec.key == "bundle-ci" for job in run.jobs)) if run and memory.stage.project.bundle.count > 1 else 1
+    ok = authors == [KIT_ACTOR] * checked
+    exactly = "exactly one comment" if checked == 1 else f"{checked} comments, one for each bundle,"
+    return Check(f"{exactly} on pull request #{memory.pull}, by {KIT_ACTOR}", ok=ok, found=", ".join(authors) or "none")
 
 
 def _deployed(wanted: model.Deployed, memory: Memory) -> Check:
@@ -89,7 +93,7 @@ def _not_deployed(wanted: model.NotDeployed, memory: Memory) -> Check:
     if wanted.before_gate:
         environment = memory.stage.project.flow.stages[wanted.stage].environment
         counts = [gate.deployed_before for gate in memory.gates if gate.environment == environment]
-        return Check(f"nothing of target {target} was there before the approval", ok=counts == [0], found=f"jobs: {counts}")
+        return Check(f"nothing of target {target} was there before the approval", ok=counts[:1] == [0], found=f"jobs: {counts}")
     jobs = memory.view.jobs(target)
     return Check(f"nothing is deployed to target {target}", ok=not jobs, found=", ".join(job.name for job in jobs) or "nothing")
 
@@ -140,7 +144,7 @@ def _recorded(wanted: model.Recorded, memory: Memory) -> Check:
     records = githubview.kit_deployments(memory.stage.github, memory.stage.project.repository, environment)
     found = [githubview.latest_state(record) for record in records if record.sha in heads]
     expected = f"a deployment record of the kit for environment {environment} says success"
-    return Check(expected, ok=found == ["success"], found=", ".join(found) or "no record")
+    return Check(expected, ok=found == ["success"] * memory.stage.project.bundle.count, found=", ".join(found) or "no record")
 
 
 def _release_proposed(wanted: model.ReleaseProposed, memory: Memory) -> Check:
@@ -153,7 +157,9 @@ def _gate_asked(wanted: model.GateAsked, memory: Memory) -> Check:
     stage = memory.stage.project.flow.stages[wanted.stage]
     environment = stage.model_environment if wanted.models else stage.environment
     found = [f"{gate.answer} by {gate.who}" for gate in memory.gates if gate.environment == environment]
-    return Check(f"environment {environment} asked for approval", ok=len(found) == 1, found=", ".join(found) or "it did not ask")
+    # Bundles that wait together are answered together.
+    asked = 1 <= len(found) <= memory.stage.project.bundle.count
+    return Check(f"environment {environment} asked for approval", ok=asked, found=", ".join(found) or "it did not ask")
 
 
 def _champion(wanted: model.Champion, memory: Memory) -> Check:

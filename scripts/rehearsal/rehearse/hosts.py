@@ -10,6 +10,7 @@ from typing import Any
 
 import yaml
 
+from bundleflow.records.flow import FLOW_FILE
 from rehearsal.actions import yamltext
 from rehearsal.rehearse.result import Difference
 
@@ -32,15 +33,32 @@ class ForeignHost:
     host: str
 
 
+def bundle_folders(root: Path) -> list[Path]:
+    """Give the folders of the project's bundles, as `bundles` of the flow file names them."""
+    flow = root / FLOW_FILE
+    patterns = (yamltext.load_file(flow).get("bundles") if flow.is_file() else None) or ["."]
+    found = [path for pattern in patterns for path in ([root] if pattern == "." else sorted(root.glob(str(pattern))))]
+    return [path for path in dict.fromkeys(found) if _main_file(path)]
+
+
+def _main_file(folder: Path) -> Path | None:
+    return next((folder / name for name in ("databricks.yml", "databricks.yaml") if (folder / name).is_file()), None)
+
+
 def bundle_files(root: Path) -> list[Path]:
-    """Give `databricks.yml` and the files that it includes."""
-    main = next((root / name for name in ("databricks.yml", "databricks.yaml") if (root / name).is_file()), None)
+    """Give `databricks.yml` and the files that it includes, of each of the project's bundles."""
+    return [file for folder in bundle_folders(root) for file in files_of(folder)]
+
+
+def files_of(folder: Path) -> list[Path]:
+    """Give `databricks.yml` and the files that it includes, of the bundle in a folder."""
+    main = _main_file(folder)
     if main is None:
         return []
     document = yamltext.load_file(main)
     files = [main]
     for pattern in document.get("include") or []:
-        files += [path for path in sorted(root.glob(str(pattern))) if path.is_file() and path.suffix in {".yml", ".yaml"}]
+        files += [path for path in sorted(folder.glob(str(pattern))) if path.is_file() and path.suffix in {".yml", ".yaml"}]
     return list(dict.fromkeys(files))
 
 

@@ -142,14 +142,21 @@ def check_folder(folder: Path) -> None:
             reason=FailureReason.WRONG_USE,
             exit_code=ExitCode.USAGE,
         )
-    if not any((folder / name).is_file() for name in ("databricks.yml", "databricks.yaml")):
+    if not any((folder / name).is_file() for name in ("databricks.yml", "databricks.yaml", FLOW_FILE)):
         raise BundleflowError(
             f"{folder} has no databricks.yml, so it is no Databricks bundle.",
             fix="Give the folder that holds databricks.yml; `bundleflow new iris DIR` makes a project to start from.",
             reason=FailureReason.WRONG_USE,
             exit_code=ExitCode.USAGE,
         )
-    load_flow(folder / FLOW_FILE)
+    flow = load_flow(folder / FLOW_FILE)
+    if not hosts.bundle_folders(folder):
+        raise BundleflowError(
+            f"{folder / FLOW_FILE}: `bundles` ({', '.join(flow.bundles)}) leads to no folder with a databricks.yml.",
+            fix="Correct `bundles`, or leave it out where databricks.yml is at the root.",
+            reason=FailureReason.FLOW_MISMATCH,
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def copy_folder(source: Path, target: Path) -> None:

@@ -76,6 +76,10 @@ def clean_environment(folder: Path, extra: Mapping[str, str]) -> dict[str, str]:
         "MLFLOW_DISABLE_TELEMETRY": "true",
         "DO_NOT_TRACK": "1",
         "BUNDLEFLOW_POLL_SECONDS": POLL_SECONDS,
+        # A bundle's wheel is built with what is installed here: a build environment of its own would be downloaded.
+        "UV_NO_BUILD_ISOLATION": "1",
+        "UV_OFFLINE": "1",
+        "UV_PYTHON_DOWNLOADS": "never",
         **extra,
     }
 

@@ -52,6 +52,7 @@ def test_a_mode_counts_where_the_name_says_nothing() -> None:
         ("dev! prod", None, None, "prod", "dev", None),
         ("prod-us prod dev", None, "dev", "prod", None, "dev"),
         ("dev staging", "dev", None, None, None, "dev"),
+        ("sandbox vor_prod live-eu:production", None, "sandbox", "live-eu", None, "sandbox"),
     ],
 )
 def test_roles(given: str, dev: str | None, staging: str | None, prod: str | None, own: str | None, check: str | None) -> None:
