@@ -24,6 +24,7 @@ from bundleflow.releases.approved_plan import ApprovedPlan, difference
 from bundleflow.releases.deployment_record import begin_record, finish_record
 from bundleflow.releases.digest import canonical_plan, digest, hide_secrets
 from bundleflow.releases.lock_wait import LIMIT_S, deploy_when_free
+from bundleflow.releases.models_wheel import wheel_path
 from bundleflow.releases.standing import way_back
 from bundleflow.releases.weaker_gate import weaker_gate_note
 from bundleflow.report.markdown import code, link
@@ -72,6 +73,8 @@ def run(args: argparse.Namespace) -> int:
         done.go = verify(job, approved, plan_dir)
         _check_force_is_approved(done.go.plan, done.force_lock)
     configuration = validated(job.runner, job.cli(), strict=False)
+    if wheel_path(configuration):  # it is uploaded before the deployment; the SDK's import takes longer than the plan
+        preload(SDK)
     done.plan, state = planned_with_state(job.runner, job.cli(), configuration, accepted=job.accepted)
     apply_policy(job, done.plan, deploying=True)
     identity = planning_identity(configuration)

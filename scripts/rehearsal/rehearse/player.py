@@ -84,7 +84,8 @@ class Player:
         project = self._stage.project
         has_stages = set(scene.needs_stages) <= set(project.flow.stages) and scene.without_stage not in project.flow.stages
         has_job = not scene.needs_job or scene.needs_job in project.bundle.jobs
-        return has_stages and has_job and (not scene.needs_file or project.has_workflow(scene.needs_file))
+        has_branch = not scene.production_from or scene.production_from in self._stage.production_branches
+        return has_stages and has_job and has_branch and (not scene.needs_file or project.has_workflow(scene.needs_file))
 
     def _play_together(self, scenes: list[model.Scene]) -> list[Step]:
         """Play scenes that go on at the same time: all actions, then the workflows' end, then all checks."""

@@ -30,7 +30,7 @@ from rehearsal.databricks_cli import CLI_VERSION
 from rehearsal.executor import java
 from rehearsal.github.server import Server
 from rehearsal.github.world import GitHub
-from rehearsal.rehearse import jar_tasks, settings, survey
+from rehearsal.rehearse import githubview, jar_tasks, settings, survey
 from rehearsal.rehearse import project as projects
 from rehearsal.rehearse.guard import Guard
 from rehearsal.rehearse.project import Project
@@ -193,7 +193,7 @@ class Stage:
             self.client_ids[planning] = self.client_ids[deploying]
         identities = self.folder / "identities.json"
         identities.write_text(json.dumps(self._identities(), indent=1), encoding="utf-8")
-        environment = {**self.environment, **java.variables(os.environ)}
+        environment = {**self.environment, **java.variables(os.environ), **githubview.as_remote(self.github)}
         self.workspace = WorkspaceServer(self.folder / "workspace", identities, environment, spark_remote)
         self._closers.append(self.workspace.close)
 
@@ -277,6 +277,13 @@ class Stage:
         """Give the check that the release pull request needs: the job that deploys to staging, on the very same commit."""
         return [job.name for job in self.survey.jobs.get("push:main", []) if job.has_environment and job.deployment]
 
+    @property
+    def production_branches(self) -> list[str]:
+        """The branches whose push deploys production; `release` where no workflow says so."""
+        events = {branch: self.survey.jobs.get(f"push:{branch}", []) for branch in BRANCHES}
+        found = [branch for branch, jobs in events.items() if any("/cd-prod.yml@" in job.workflow_ref for job in jobs)]
+        return found or ["release"]
+
     def _configure_environments(self) -> None:
         name = self.project.repository
         for environment in self.project.environments():
@@ -287,7 +294,7 @@ class Stage:
                 name,
                 environment,
                 reviewers=[REVIEWER, RELEASE_MANAGER] if gated else [],
-                branches=["release"] if gated else None,
+                branches=self.production_branches if gated else None,
                 can_admins_bypass=False,
             )
             self.github.set_variable(name, "DATABRICKS_HOST", self.workspace_url, environment)

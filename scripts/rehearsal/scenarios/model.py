@@ -153,6 +153,7 @@ class Scene:
         stopped: The scene is there to be stopped: failing workflows are right.
         needs_stages: The scene is left out where the flow file has not all of these stages.
         without_stage: The scene is left out where the flow file has this stage.
+        production_from: The scene is left out where a push of this branch does not deploy production; empty: wherever it comes from.
         needs_job: The scene is left out where the bundle has no such job.
         needs_file: The scene is left out where the project has no such workflow.
         lost: File of a workflow whose runner is lost as soon as a job run that it started is at work; empty: none.
@@ -172,6 +173,7 @@ class Scene:
     stopped: bool = False
     needs_stages: tuple[str, ...] = ()
     without_stage: str = ""
+    production_from: str = ""
     needs_job: str = ""
     needs_file: str = ""
     lost: str = ""
