@@ -10,6 +10,15 @@ KIT_TASK = "bundleflow"
 """`task` of the deployment records that the kit files beside GitHub's own."""
 
 
+def as_remote(github: GitHub) -> dict[str, str]:
+    """Give the environment in which git finds the imitated GitHub's repositories by their addresses on github.com."""
+    return {
+        "GIT_CONFIG_COUNT": "1",
+        "GIT_CONFIG_KEY_0": f"url.{github.state.data}/repositories/.insteadOf",
+        "GIT_CONFIG_VALUE_0": "https://github.com/",
+    }
+
+
 def open_pulls(github: GitHub, repository: str, base: str) -> list[int]:
     """Give the numbers of the open pull requests into a branch."""
     with github.state.locked():
