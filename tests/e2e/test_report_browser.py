@@ -15,11 +15,13 @@ from typing import Any
 
 import pytest
 
+from bundleflow.records.run_json import run_of
 from bundleflow.report.html import rehearsal_page, run_page
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome")
 BROWSER = os.environ.get("CHROME_PATH") or next((found for name in BROWSERS if (found := shutil.which(name))), None)
-EXAMPLE = runpy.run_path(str(Path(__file__).parents[1] / "unit" / "report" / "report_example.py"))
+EXAMPLES = Path(__file__).parents[1] / "unit" / "report"
+EXAMPLE, RUNS = (runpy.run_path(str(EXAMPLES / name)) for name in ("report_example.py", "run_examples.py"))
 SECONDS = 60
 
 pytestmark = [
@@ -101,6 +103,10 @@ class Browser:
         self.page("Page.navigate", url=file.as_uri())
         self.wait_for("Page.loadEventFired")
 
+    def press(self, key: str, code: int, **more: str) -> None:
+        for kind in ("keyDown", "keyUp"):
+            self.page("Input.dispatchKeyEvent", type=kind, key=key, code=key, windowsVirtualKeyCode=code, **more)
+
     def of(self, method: str) -> list[dict[str, Any]]:
         return [each["params"] for each in self.events if each.get("method") == method]
 
@@ -132,15 +138,21 @@ def reports(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
         "rehearsal": rehearsal_page(EXAMPLE["rehearsal"]()),
         "failed": rehearsal_page(EXAMPLE["rehearsal"](ok=False)),
         "run": run_page(EXAMPLE["job_run"]()),
+        "pipeline": run_page(RUNS["pipeline"]()),
+        "thousand": run_page(run_of(RUNS["pages_of_a_thousand"]())),
     }
     for name, page in pages.items():
         (folder / f"{name}.html").write_text(page, encoding="utf-8")
     return {name: folder / f"{name}.html" for name in pages}
 
 
-@pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
-@pytest.mark.parametrize("width", [1280, 390], ids=["desktop", "phone"])
-@pytest.mark.parametrize("name", ["rehearsal", "failed", "run"])
+LOOKS = [(name, width, dark) for name in ("rehearsal", "failed", "run", "pipeline") for width in (1280, 390) for dark in (False, True)]
+
+
+@pytest.mark.parametrize(
+    ("name", "width", "dark"),
+    [*LOOKS, ("thousand", 390, True)],  # which has too many rows to be looked at four times
+)
 def test_shown_without_error_request_or_sideways_scrolling(
     browser: Browser, reports: dict[str, Path], name: str, width: int, dark: bool
 ) -> None:
@@ -153,6 +165,7 @@ def test_shown_without_error_request_or_sideways_scrolling(
     browser.evaluate("document.querySelectorAll('details').forEach(each => { each.open = true })")
     assert browser.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
     assert browser.evaluate(UNREADABLE) == []
+    assert browser.evaluate(UNREADABLE_DRAWN) == []
 
 
 def test_key_texts_are_seen(browser: Browser, reports: dict[str, Path]) -> None:
@@ -179,9 +192,34 @@ def test_a_link_opens_the_folded_part_that_it_leads_to(browser: Browser, reports
     assert browser.evaluate("location.hash") == "#run-5"
 
 
-def test_reached_by_keyboard_and_named_for_screen_readers(browser: Browser, reports: dict[str, Path]) -> None:
-    browser.open(reports["rehearsal"], width=1280, dark=False)
-    browser.page("Input.dispatchKeyEvent", type="keyDown", key="Tab", code="Tab", windowsVirtualKeyCode=9)
+def test_a_task_is_opened_from_the_graph_by_keyboard_alone(browser: Browser, reports: dict[str, Path]) -> None:
+    browser.open(reports["pipeline"], width=1280, dark=False)
+    card = "document.querySelector('#t5').closest('details').open"
+    assert browser.evaluate(card) is False
+    for _ in range(60):
+        browser.press("Tab", 9)
+        if browser.evaluate("document.activeElement.getAttribute('href')") == "#t5" and browser.evaluate(IN_GRAPH):
+            break
+    assert browser.evaluate("document.activeElement.getAttribute('aria-label')").startswith("enough_rows: rows > 1000: true")
+    browser.press("Enter", 13, text="\r")
+    assert browser.evaluate("location.hash") == "#t5"
+    assert browser.evaluate(card) is True
+
+
+def test_a_phone_sees_the_narrow_graph_and_a_timeline_within_its_width(browser: Browser, reports: dict[str, Path]) -> None:
+    seen = "[...document.querySelectorAll('.graph')].map(each => each.getBoundingClientRect().width).filter(width => width > 0)"
+    browser.open(reports["pipeline"], width=1280, dark=False)
+    wide = browser.evaluate(seen)
+    browser.open(reports["pipeline"], width=390, dark=False)
+    narrow = browser.evaluate(seen)
+    assert len(wide) == len(narrow) == 2, "the graph of the tasks and that of the tables, each once"
+    assert max(narrow) <= 390 < max(wide)
+
+
+@pytest.mark.parametrize("name", ["rehearsal", "pipeline"])
+def test_reached_by_keyboard_and_named_for_screen_readers(browser: Browser, reports: dict[str, Path], name: str) -> None:
+    browser.open(reports[name], width=1280, dark=False)
+    browser.press("Tab", 9)
     assert browser.evaluate("document.activeElement.textContent") == "Skip to the content"
     nodes = browser.page("Accessibility.getFullAXTree")["nodes"]
     named = {(node["role"]["value"], node.get("name", {}).get("value", "")) for node in nodes if not node["ignored"]}
@@ -190,9 +228,10 @@ def test_reached_by_keyboard_and_named_for_screen_readers(browser: Browser, repo
     assert not [role for role, name in named if role in ("link", "button", "img", "image", "DisclosureTriangle") and not name]
 
 
+IN_GRAPH = "document.activeElement.closest('svg.graph') !== null"
+
 # Texts whose contrast with what is behind them is below 4.5 (3 for large ones): WCAG 2.2, 1.4.3.
-UNREADABLE = """
-(() => {
+_COLOURS = """
   const canvas = document.createElement('canvas').getContext('2d', {willReadFrequently: true});
   const rgba = colour => {
     canvas.clearRect(0, 0, 1, 1); canvas.fillStyle = colour; canvas.fillRect(0, 0, 1, 1);
@@ -200,6 +239,10 @@ UNREADABLE = """
   };
   const light = ([r, g, b]) => [r, g, b].map(v => v / 255).map(v => v <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4)
     .reduce((sum, v, i) => sum + v * [.2126, .7152, .0722][i], 0);
+"""
+UNREADABLE = """
+(() => {
+  __HELPERS__
   const behind = element => {
     for (let each = element; each; each = each.parentElement) {
       const colour = rgba(getComputedStyle(each).backgroundColor);
@@ -219,4 +262,20 @@ UNREADABLE = """
   }
   return found;
 })()
-"""
+""".replace("__HELPERS__", _COLOURS)
+
+# The same for texts of boxes that are drawn, against the box that they stand in.
+UNREADABLE_DRAWN = """
+(() => {
+  __HELPERS__
+  const found = [];
+  for (const text of document.querySelectorAll('.graph .node > text, .graph .branch > text')) {
+    if (!text.getBoundingClientRect().width) continue;
+    const box = text.parentElement.querySelector(':scope > rect:not(.behind-it)');
+    const [one, two] = [light(rgba(getComputedStyle(text).fill)), light(rgba(getComputedStyle(box).fill))];
+    const ratio = (Math.max(one, two) + .05) / (Math.min(one, two) + .05);
+    if (ratio < 4.5) found.push(text.textContent + ' ' + ratio.toFixed(2));
+  }
+  return found;
+})()
+""".replace("__HELPERS__", _COLOURS)
