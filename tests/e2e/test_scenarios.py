@@ -37,6 +37,7 @@ STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "bad-rows": [("cd-staging / deploy", "run-failed")],
     "no-jvm": [],
     "stock": [],
+    "pdf-chatbot": [],
 }
 """Scenario → who stopped it, and how the reason begins, in the order of its scenes."""
 

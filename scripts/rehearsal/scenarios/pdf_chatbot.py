@@ -1,0 +1,119 @@
+"""The story of template pdf-chatbot: one document in a pull request's own deployment, all of them in staging and production."""
+
+from __future__ import annotations
+
+from rehearsal.scenarios.model import (
+    Change,
+    Deployed,
+    Edit,
+    Expectation,
+    Gate,
+    GateAsked,
+    JobsRan,
+    MergePull,
+    NotDeployed,
+    OneComment,
+    OpenPull,
+    OwnDeploymentGone,
+    Push,
+    Recorded,
+    ReleaseProposed,
+    Says,
+    Scene,
+    SmokePassed,
+    Story,
+    WorkflowEnds,
+)
+from rehearsal.scenarios.outcomes import Queried, TasksEnd
+
+TEMPLATE, JOB = "pdf-chatbot", "PDFChatbotJob"
+TASKS = ("01-PDF-Advance-Data-Preprocessing", "02-Advanced-Chatbot-Chain", "03-Offline-Evaluation", "04-Deploy-Model-As-Endpoint")
+DOCUMENTS, PAGES, JUDGING = 4, 36, 24
+"""PDFs of the template's samples, their pages, and the questions of each answerable kind that judge."""
+
+_LONGER_CHUNKS = Change(
+    message="Embed longer parts of a page",
+    edits=(Edit("resources/chatbot.job.yml", 'chunk_words: "40"', 'chunk_words: "60"'),),
+    otherwise=(),
+)
+
+_COUNTED = """
+    SELECT (SELECT count(*) FROM {schema}.documents), (SELECT count(*) FROM {schema}.pages),
+           (SELECT count(*) FROM {schema}.chunks c JOIN {schema}.embeddings e ON c.chunk_id = e.chunk_id)
+           - (SELECT count(*) FROM {schema}.chunks)
+"""
+"""Documents, pages, and chunks without an embedding of their own (0, or the tables do not fit)."""
+
+_MEASURED = """
+    SELECT kind, metric, n, value >= 0.9 FROM {schema}.evaluations
+    WHERE ranking = 'chatbot' AND (kind = 'lexical' AND metric = 'hit_at_3' OR kind = 'unanswerable' AND metric = 'abstained')
+      AND model_version = (SELECT max(model_version) FROM {schema}.evaluations)
+    ORDER BY kind
+"""
+
+
+def _answers(stage: str) -> tuple[Expectation, ...]:
+    """What holds after the job ran in a stage: every task, the tables, the measures, and the endpoint's answer."""
+    schema = f"{stage}.pdf_chatbot"
+    return (
+        Deployed(stage),
+        JobsRan(stage),
+        TasksEnd(stage, JOB, tuple((task, "SUCCESS") for task in TASKS)),
+        Queried(stage, "documents, pages, chunks without embedding", _COUNTED.format(schema=schema), ((str(DOCUMENTS), str(PAGES), "0"),)),
+        Queried(
+            stage,
+            "pages found and abstentions on the frozen questions",
+            _MEASURED.format(schema=schema),
+            (("lexical", "hit_at_3", str(JUDGING), "true"), ("unanswerable", "abstained", str(JUDGING // 2), "true")),
+        ),
+        SmokePassed(stage),
+        Recorded(stage),
+    )
+
+
+PDF_CHATBOT = Story(
+    name="pdf-chatbot",
+    title="The PDF chatbot from dev to production: documents read, answers measured, an endpoint that names document and page",
+    template=TEMPLATE,
+    scenes=(
+        Scene(
+            "Push to dev",
+            "deployed to the development target",
+            Push("dev"),
+            (WorkflowEnds("cd-dev.yml"), Deployed("dev")),
+            needs_stages=("dev",),
+        ),
+        Scene(
+            "Longer chunks, as a pull request",
+            "all four tasks run on one document, in a deployment of its own",
+            OpenPull("feature/longer-chunks", "main", _LONGER_CHUNKS, "Embed longer parts of a page"),
+            (
+                WorkflowEnds("bundle-ci.yml"),
+                WorkflowEnds("run-tests.yml"),
+                OneComment(),
+                OwnDeploymentGone("test"),
+                Says("run-tests.yml", "integration", '"documents": 1'),
+                NotDeployed("staging"),
+            ),
+            needs_stages=("test",),
+            needs_job=JOB,
+        ),
+        Scene(
+            "Merge to main",
+            "in staging, all documents read, answers measured, the endpoint asked",
+            MergePull("main"),
+            (WorkflowEnds("cd-staging.yml"), *_answers("staging"), ReleaseProposed("release"), NotDeployed("prod")),
+            needs_stages=("staging",),
+            needs_job=JOB,
+        ),
+        Scene(
+            "Merge to release, approved",
+            "in production as approved, measured and asked there",
+            MergePull("release", who="release-manager"),
+            (WorkflowEnds("cd-prod.yml"), GateAsked("prod"), *_answers("prod")),
+            gate=Gate("prod"),
+            needs_stages=("staging", "prod"),
+            needs_job=JOB,
+        ),
+    ),
+)

@@ -1,0 +1,263 @@
+"""The PDF chatbot, rendered: complete, linted, its own tests green, valid in every target, samples and questions as made."""
+
+from __future__ import annotations
+
+import ast
+import csv
+import json
+import os
+import re
+import select
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from bundleflow.records.flow import load_flow
+from bundleflow.templates_project import KIT_ROOT, new_project
+from bundleflow_models import verdict
+from rehearsal.scenarios import pdf_chatbot
+from rehearsal.scenarios.model import OpenPull
+
+TEMPLATE = KIT_ROOT / "templates" / "pdf-chatbot"
+SECONDS = 120
+CLUSTER = "0923-164208-meows279"
+SHAPES = {
+    "serverless": {},
+    "cluster, another name": {"project_name": "questions-about-papers", "workspace_folder": "/Teams/papers", "cluster_id": CLUSTER},
+}
+
+
+def made(shape: str, folder: Path) -> Path:
+    new_project("pdf-chatbot", folder / "pdf-chatbot", answers=SHAPES[shape], ask=False)
+    return folder / "pdf-chatbot"
+
+
+@pytest.fixture(scope="module")
+def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made("serverless", tmp_path_factory.mktemp("plain"))
+
+
+@pytest.fixture(scope="module")
+def renamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return made("cluster, another name", tmp_path_factory.mktemp("renamed"))
+
+
+@pytest.fixture(params=["plain", "renamed"])
+def project(request: pytest.FixtureRequest) -> Path:
+    return Path(request.getfixturevalue(request.param))
+
+
+def tool(*command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {"PATH": path, "HOME": str(folder), **more}
+    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
+
+
+def own_files(folder: Path) -> list[Path]:
+    caches = {"__pycache__", ".ruff_cache", ".cache", ".git"}
+    return [path for path in folder.rglob("*") if path.is_file() and not caches & set(path.parts)]
+
+
+def read(path: Path) -> Any:
+    return yaml.safe_load(path.read_text(encoding="utf-8"))
+
+
+def resources(project: Path) -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = {}
+    for path in (project / "resources").iterdir():
+        for kind, named in read(path)["resources"].items():
+            found.setdefault(kind, {}).update(named)
+    return found
+
+
+def job(project: Path) -> dict[str, Any]:
+    return dict(resources(project)["jobs"][pdf_chatbot.JOB])
+
+
+def test_everything_is_rendered(project: Path) -> None:
+    files = own_files(project)
+    assert len(files) == len(own_files(TEMPLATE))
+    for path in files:
+        assert path.suffix != ".jinja"
+        assert "<%" not in str(path)
+        assert not re.search(rb"<%|%>", path.read_bytes()), path
+
+
+def test_four_tasks_in_their_order(project: Path) -> None:
+    tasks = job(project)["tasks"]
+    assert tuple(task["task_key"] for task in tasks) == pdf_chatbot.TASKS
+    assert [each["task_key"] for task in tasks for each in task.get("depends_on", [])] == list(pdf_chatbot.TASKS[:-1])
+    for task in tasks:
+        assert (project / "resources" / task["notebook_task"]["notebook_path"]).resolve().stem == task["task_key"]
+
+
+def test_serverless_or_the_configured_cluster(plain: Path, renamed: Path) -> None:
+    assert {task.get("environment_key") for task in job(plain)["tasks"]} == {"default"}
+    assert not [task for task in job(plain)["tasks"] if "existing_cluster_id" in task or "libraries" in task]
+    assert "environments" not in job(renamed)
+    for task in job(renamed)["tasks"]:
+        assert (task["existing_cluster_id"], task["libraries"]) == ("${var.cluster_id}", "${var.libraries}")
+    assert read(renamed / "databricks.yml")["variables"]["cluster_id"]["default"] == CLUSTER
+
+
+def test_one_document_in_the_test_target_and_all_of_them_elsewhere(project: Path) -> None:
+    bundle = read(project / "databricks.yml")
+    assert set(bundle["targets"]) == {"dev", "test", "staging", "prod"}
+    chosen = {name: target["variables"].get("documents", "all") for name, target in bundle["targets"].items()}
+    assert chosen == {"dev": "all", "test": "tickets.pdf", "staging": "all", "prod": "all"}
+    assert bundle["variables"]["documents"]["default"] == "all"
+    assert bundle["targets"]["test"]["variables"]["keep_endpoint"] == "false"
+    assert len(list((project / "sample_data" / "pdf").glob("*.pdf"))) == pdf_chatbot.DOCUMENTS
+
+
+def test_rights_are_those_of_service_principals(project: Path) -> None:
+    found = resources(project)
+    assert {each["service_principal_name"] for each in job(project)["permissions"]} == {"${var.operator}"}
+    principals = {grant["principal"] for kind in found.values() for each in kind.values() for grant in each.get("grants", [])}
+    assert principals == {"${var.application}", "${var.operator}"}
+    assert "CAN_MANAGE" not in json.dumps(found)
+
+
+def test_the_endpoint_is_switched_by_the_job_and_no_resource(project: Path) -> None:
+    assert "model_serving_endpoints" not in resources(project)
+    endpoint = job(project)["tasks"][-1]["notebook_task"]["base_parameters"]["endpoint"]
+    name = read(project / "databricks.yml")["bundle"]["name"]
+    stages = read(project / "bundleflow.yml")["stages"]
+    for stage in ("staging", "prod"):
+        (check,) = stages[stage]["smoke"]
+        assert check["endpoint"] == f"{name}-{stage}"
+    assert endpoint == "${bundle.name}-${bundle.target}${var.suffix}"
+
+
+def test_flow_file_agrees_with_the_bundle(project: Path) -> None:
+    flow = load_flow(project / "bundleflow.yml")
+    assert {stage.target for stage in flow.stages.values()} == set(read(project / "databricks.yml")["targets"])
+    assert {name for stage in flow.stages.values() for name in stage.run} == {pdf_chatbot.JOB}
+    assert set(flow.policy.protect) == set(resources(project)) - {"jobs"}
+
+
+def test_every_name_of_the_test_target_has_the_suffix(project: Path) -> None:
+    found = resources(project)
+    for kind in ("jobs", "schemas", "experiments"):
+        for key, resource in found[kind].items():
+            assert "${var.suffix}" in resource["name"], (kind, key)
+    inside = [*found["volumes"].values(), *found["registered_models"].values()]
+    assert {each["schema_name"] for each in inside} == {"${resources.schemas.main.name}"}
+
+
+def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> None:
+    for path in (project / "notebooks").iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# Databricks notebook source\n")
+        assert len(text.splitlines()) < 75
+        assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert not re.search(r"rehears|\blocal\b|127\.0\.0\.1|environ", text)
+
+
+def test_the_gate_is_valid_and_its_columns_are_those_of_the_questions(project: Path) -> None:
+    gate = verdict.load_gate(project / "gates" / "chatbot.yml")
+    assert gate.problem == "retrieval"
+    (package,) = (project / "src").iterdir()
+    columns = re.findall(r"(\w+) [A-Z<>]+", (package / "tables.py").read_text(encoding="utf-8").split('"questions",')[1].split(")\n")[0])
+    assert {gate.holdout.label, *gate.holdout.key, *gate.holdout.slices, *gate.holdout.rows} <= set(columns)
+    assert gate.table("prod.papers.chatbot") == "prod.papers.questions"
+
+
+def test_samples_and_questions_are_what_their_script_makes(plain: Path) -> None:
+    folders = [plain / "sample_data" / "pdf", plain / "evaluation"]
+    before = {path: path.read_bytes() for folder in folders for path in folder.iterdir()}
+    done = tool(sys.executable, "sample_data/make.py", folder=plain)
+    assert done.returncode == 0, done.stderr
+    assert {path: path.read_bytes() for folder in folders for path in folder.iterdir()} == before
+    assert len(before) == pdf_chatbot.DOCUMENTS + 2
+
+
+def test_the_script_names_the_library_that_made_the_samples(plain: Path) -> None:
+    pinned = re.findall(r'"(reportlab==[^"]+)"', (plain / "sample_data" / "make.py").read_text(encoding="utf-8"))
+    assert pinned == re.findall(r"^(reportlab==\S+)", (KIT_ROOT / "scripts" / "requirements" / "dev.txt").read_text(), re.MULTILINE)
+
+
+def test_the_story_counts_what_is_there(plain: Path) -> None:
+    facts = json.loads((plain / "sample_data" / "facts.json").read_text(encoding="utf-8"))["facts"]
+    with (plain / "evaluation" / "questions.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert len(facts) == pdf_chatbot.PAGES
+    judging = [row["kind"] for row in rows if row["purpose"] == "judging"]
+    assert (judging.count("lexical"), judging.count("paraphrased"), judging.count("unanswerable")) == (24, 24, 12)
+    assert judging.count("lexical") == pdf_chatbot.JUDGING
+
+
+def test_the_picture_shows_the_jobs_tasks(project: Path) -> None:
+    picture = (project / "docs" / "chatbot.svg").read_text(encoding="utf-8")
+    assert all(task in picture for task in pdf_chatbot.TASKS)
+    assert "docs/chatbot.svg" in (project / "README.md").read_text(encoding="utf-8")
+
+
+def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
+    def pins(text: str) -> set[tuple[str, str]]:
+        return set(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE))
+
+    rehearsal = pins((KIT_ROOT / "scripts" / "requirements" / "rehearsal.txt").read_text(encoding="utf-8"))
+    locked = pins((project / "tests" / "requirements.txt").read_text(encoding="utf-8"))
+    asked = pins((project / "tests" / "requirements.in").read_text(encoding="utf-8"))
+    variables = read(project / "databricks.yml")["variables"]
+    listed = variables["libraries" if "libraries" in variables else "python_packages"]["default"]
+    names = [each if isinstance(each, str) else each.get("pypi", {}).get("package", each.get("whl")) for each in listed]
+    packages = pins("\n".join(names))
+    assert asked <= locked
+    assert packages <= rehearsal
+    assert {pin for pin in packages if pin[0] != "mlflow"} <= asked
+    assert names[-1] == "${workspace.root_path}/.bundleflow/${var.bundleflow_models_wheel}"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["ruff", "check", "."],
+        ["ruff", "format", "--check", "."],
+        ["zizmor", "--pedantic", "--offline", "--no-progress", "."],
+        [sys.executable, "-m", "bundleflow", "lint"],
+    ],
+    ids=["ruff", "format", "zizmor", "bundleflow lint"],
+)
+def test_linters_find_nothing(renamed: Path, command: list[str]) -> None:
+    done = tool(*command, folder=renamed)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_its_own_unit_tests_pass(renamed: Path) -> None:
+    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=renamed)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "56 passed" in done.stdout
+
+
+@pytest.fixture(scope="module")
+def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    command = [sys.executable, "-m", "bundleflow", "local", "workspace", "--data", str(tmp_path_factory.mktemp("workspace"))]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout
+        try:
+            assert select.select([process.stdout], [], [], SECONDS)[0], "the workspace did not start"
+            yield process.stdout.readline().strip()
+        finally:
+            process.terminate()
+
+
+@pytest.mark.parametrize(("shape", "target"), [*(("plain", target) for target in ("dev", "test", "staging", "prod")), ("renamed", "prod")])
+def test_the_bundle_is_valid_without_a_warning(request: pytest.FixtureRequest, workspace: str, target: str, shape: str) -> None:
+    command = [sys.executable, "-m", "bundleflow", "local", "databricks", "bundle", "validate", "--strict", "-t", target]
+    done = tool(*command, folder=request.getfixturevalue(shape), DATABRICKS_HOST=workspace, DATABRICKS_TOKEN="any")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "Validation OK!" in done.stdout
+
+
+def test_the_change_of_the_story_fits(plain: Path) -> None:
+    (action,) = [scene.action for scene in pdf_chatbot.PDF_CHATBOT.scenes if isinstance(scene.action, OpenPull)]
+    assert action.change is not None
+    (edit,) = action.change.edits
+    assert (plain / edit.path).read_text(encoding="utf-8").count(edit.find) == 1
