@@ -24,10 +24,9 @@ EXAMPLES = Path(__file__).parents[1] / "unit" / "report"
 EXAMPLE, RUNS = (runpy.run_path(str(EXAMPLES / name)) for name in ("report_example.py", "run_examples.py"))
 SECONDS = 60
 
-pytestmark = [
-    pytest.mark.browser,
-    pytest.mark.skipif(BROWSER is None, reason="no Chromium found (apt-get install chromium, or set CHROME_PATH)"),
-]
+pytestmark = pytest.mark.browser
+if BROWSER is None:
+    pytest.skip("no Chromium found (apt-get install chromium, or set CHROME_PATH)", allow_module_level=True)
 
 
 class Browser:
