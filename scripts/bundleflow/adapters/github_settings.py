@@ -112,6 +112,10 @@ class SettingsApi(ReleaseApi):
         found = self._get("/actions/oidc/customization/sub", "actions: read")
         return found if isinstance(found, Mapping) else {}
 
+    def default_branch(self) -> str:
+        """The repository's default branch."""
+        return str(self._get("", "metadata: read").get("default_branch") or "main")
+
     def numbers(self) -> tuple[str, str]:
         """The numbers of the owner and of the repository, which stand in subjects."""
         found = self._get("", "metadata: read")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from typing import Any, TypeVar
 
 from bundleflow.adapters.preload import SDK, wait
@@ -64,7 +64,7 @@ class AccessWorkspace(WorkspaceContents):
         """The folder at a path, or the nearest one above it that exists: its path and its number."""
         here = path.rstrip("/")
         while here:
-            found = self._if_visible(f"look at {here}", lambda at=here: self._client.workspace.get_status(at))
+            found = self._if_visible(f"look at {here}", partial(self._client.workspace.get_status, here))
             if found is not None:
                 return here, str(found.object_id or "")
             here = here.rpartition("/")[0]

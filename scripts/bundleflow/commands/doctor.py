@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from bundleflow.records.errors import BundleflowError, ExitCode
+from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 if TYPE_CHECKING:
     from bundleflow.doctor.check import Check, Result
@@ -35,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("dir", metavar="DIR", nargs="?", type=Path, default=Path(), help="root of the repository (default: .)")
     parser.add_argument("--stage", help="stage whose workspace the login in the environment leads to (BUNDLEFLOW_STAGE)")
     parser.add_argument("--environment", help="GitHub environment that the job names (BUNDLEFLOW_ENVIRONMENT)")
-    parser.add_argument("--offline", action="store_true", help="ask neither GitHub nor the workspace")
+    parser.add_argument("--offline", action="store_true", help="ask neither GitHub nor the workspace (BUNDLEFLOW_OFFLINE=true)")
     parser.add_argument("--only", metavar="CHECK", action="append", default=[], help="make this check only; may be repeated")
     parser.add_argument("--list", action="store_true", help="list the checks and make none")
     parser.add_argument("--json", action="store_true", help="print the result as JSON on standard output")
@@ -84,7 +84,8 @@ def _situation(args: argparse.Namespace) -> Situation:
         raise BundleflowError(f"There is no folder {args.dir}.", fix="Give the root of a repository.", exit_code=ExitCode.USAGE)
     stage = args.stage or os.environ.get("BUNDLEFLOW_STAGE") or ""
     environment = args.environment or os.environ.get("BUNDLEFLOW_ENVIRONMENT") or ""
-    situation = Situation(args.dir.resolve(), os.environ, args.offline, stage, environment)
+    offline = args.offline or os.environ.get("BUNDLEFLOW_OFFLINE") == "true"
+    situation = Situation(args.dir.resolve(), os.environ, offline, stage, environment)
     flow = situation.flow_or_problem
     if stage and not isinstance(flow, BundleflowError):
         flow.stage(stage)  # a stage that does not exist is wrong use, not a finding
@@ -165,4 +166,6 @@ def _sum_up(results: Sequence[Result], *, quiet: bool) -> None:
                 )
     runner.summary(markdown(results))
     runner.output("worst", str(worst(results) or ""))
+    if worst(results) is Severity.ERROR:
+        runner.output("failure-reason", FailureReason.DOCTOR_FAILED)
     runner.output("errors", str(sum(finding.severity is Severity.ERROR for result in results for finding in result.findings)))

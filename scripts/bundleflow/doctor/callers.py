@@ -121,7 +121,8 @@ def _newer(situation: Situation, sha: str) -> tuple[int, str]:
         return ahead, f"the kit here ({here[:12]})"
     github = situation.github
     try:
-        return SettingsApi(KIT_REPOSITORY, github.token, github.api_url).compare(sha, "HEAD").ahead_by, f"{KIT_REPOSITORY} on GitHub"
+        kit = SettingsApi(KIT_REPOSITORY, github.token, github.api_url)
+        return kit.compare(sha, kit.default_branch()).ahead_by, f"{KIT_REPOSITORY} on GitHub"
     except GitHubError as refusal:
         raise NotMadeError(
             f"whether the pin {sha[:12]} is behind is not known: the kit's history is not at hand ({refusal.cause})"

@@ -38,8 +38,8 @@ def used_environments(situation: Situation) -> tuple[Used, ...]:
     found: dict[str, Used] = {}
     for stage in situation.flow.stages.values():
         every = [
-            Used(stage.environment, stage, gated=stage.plan_environment is not None),
             *([Used(stage.plan_environment, stage, plans=True)] if stage.plan_environment else []),
+            Used(stage.environment, stage, gated=stage.plan_environment is not None),
             *([Used(stage.model_environment, stage, gated=True)] if stage.model_environment else []),
         ]
         for each in every:

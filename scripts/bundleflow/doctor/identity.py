@@ -91,17 +91,10 @@ def subject(situation: Situation) -> Iterator[Finding]:
         why = "The identity, the variables and the gate are those of the job's own environment."
         fix = f"Write `environment: {situation.environment}` in the job, or correct the input."
         yield error(f"The job's environment is `{claims.environment}`, and it was called with `{situation.environment}`.", why, fix)
-    known = {used.name.lower(): used.name for used in used_environments(situation)}
-    if claims.environment.lower() not in known:
-        fix = f"Use one of {', '.join(known.values())}, or name it in the stage."
+    known = [used.name for used in used_environments(situation)]
+    if claims.environment.lower() not in [name.lower() for name in known]:
+        fix = f"Use one of {', '.join(known)}, or name it in the stage."
         yield warning(f"The flow file names no environment `{claims.environment}`.", "No stage hangs on it.", fix)
-    elif claims.environment != known[claims.environment.lower()]:
-        # GitHub takes names in any case of letters; the subject has the job's spelling, and a policy is compared letter by letter.
-        right = known[claims.environment.lower()]
-        fix = f"Write `{right}` in the workflow, as in the flow file."
-        yield error(
-            f"The job writes its environment `{claims.environment}`, the flow file `{right}`.", "A policy compares letter by letter.", fix
-        )
     yield from _known_form(claims)
 
 

@@ -11,7 +11,7 @@ _PROJECT, _HUB, _IDENTITY, _SPACE = Area.PROJECT, Area.GITHUB, Area.IDENTITY, Ar
 
 CHECKS: tuple[Check, ...] = (
     Check("flow-file", "the flow file is there and valid", _PROJECT, (), project.flow_file),
-    Check("bundles", "bundles, targets and jobs that the flow file names exist", _PROJECT, (_FLOW,), project.bundles),
+    Check("bundles", "what the flow file names exists", _PROJECT, (_FLOW,), project.bundles),
     Check("targets", "every target can be deployed by a runner", _PROJECT, (_FLOW,), project.targets),
     Check("plan-identity", "a plan does not hang on who makes it", _PROJECT, (_FLOW,), project.plan_identity),
     Check("development-mode", "no stage deploys in development mode", _PROJECT, (_FLOW,), project.development_mode),

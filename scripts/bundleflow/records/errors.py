@@ -39,6 +39,7 @@ class FailureReason(StrEnum):
     RUN_CANCELED = "run-canceled"
     TESTS_FAILED = "tests-failed"
     LINT_FAILED = "lint-failed"
+    DOCTOR_FAILED = "doctor-failed"
     SMOKE_FAILED = "smoke-failed"
     GATE_INVALID = "gate-invalid"
     NO_VERDICT = "no-verdict"

@@ -30,6 +30,7 @@ DRIVEN_BY = {
     FailureReason.RUN_CANCELED: "contract/test_run_engine_stops.py::test_a_stopped_start_cancels_its_run",
     FailureReason.TESTS_FAILED: "kit/test_unit_tests.py::test_failing_test_is_annotated_where_it_fails",
     FailureReason.LINT_FAILED: "kit/test_lint.py::test_findings_are_told_everywhere",
+    FailureReason.DOCTOR_FAILED: "kit/doctor/test_doctor_command.py::test_findings_are_told_everywhere",
     FailureReason.SMOKE_FAILED: "commands/test_kit_production.py::test_a_smoke_check_that_fails_fails_the_stage_after_the_deployment",
     FailureReason.NO_VERDICT: "unit/models/promotion/test_promotion.py::test_a_changed_or_lost_verdict_is_none",
     FailureReason.CHAMPION_CHANGED: "unit/models/promotion/test_promotion.py::test_a_writer_without_the_lock_is_found_and_left_alone",
