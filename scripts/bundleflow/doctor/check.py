@@ -8,10 +8,12 @@ from enum import StrEnum
 
 from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, Severity
 from bundleflow.doctor.situation import Need, Situation
-from bundleflow.records.errors import BundleflowError
+from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.templates_callers import KIT_REPOSITORY
 
 DOCS = "docs/doctor/README.md"
+NOT_LET_IN = 401
+"""GitHub's answer to a token that is not valid."""
 DOCS_URL = f"https://github.com/{KIT_REPOSITORY}/blob/main/{DOCS}"
 
 
@@ -105,4 +107,6 @@ def examine(checks: Iterable[Check], situation: Situation) -> Iterator[Result]:
         except BundleflowError as refusal:
             # Whoever was asked refused or could not be reached: then nobody knows, and nothing passes.
             not_made = f"{refusal.cause} {refusal.fix}".strip()
+            if refusal.exit_code is ExitCode.TROUBLE or getattr(refusal, "status", 0) == NOT_LET_IN:
+                situation.unreachable.update(dict.fromkeys({Need.GITHUB, Need.WORKSPACE}.intersection(check.needs), not_made))
         yield Result(check, tuple(found), not_made, not_needed)

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bundleflow.adapters.workspace_access import AccessWorkspace, Securable, has_level
+from bundleflow.adoption.checklist import WRITES
 from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note
 from bundleflow.doctor.situation import Deployed, Situation
 
@@ -17,6 +18,7 @@ IN_SCHEMA: Mapping[str, str] = {"volumes": "CREATE_VOLUME", "registered_models":
 
 Source: Databricks' page "Unity Catalog privileges and securable objects".
 """
+LOOKED_AT = ("schemas", "volumes", "registered_models", "pipelines")
 WITH_STATE = ("jobs", "pipelines")
 
 
@@ -82,11 +84,12 @@ def grants(situation: Situation) -> Iterator[Finding]:
     unsaid: list[str] = []
     for deployed in situation.deployed:
         for kind, name, privilege, why in _needed(deployed, plans=situation.plans_only):
-            if "${" in name or "None" in name.split("."):
+            if "${" in name or not all(name.split(".")):
                 unsaid.append(why)
             else:
                 needs.setdefault((kind, name), {}).setdefault(privilege, why)
-    if not needs and not unsaid:
+    not_asked = list(_not_looked_at(situation))
+    if not needs and not unsaid and not not_asked:
         raise NotNeededError("the bundle has nothing in Unity Catalog")
     seen: dict[tuple[str, str], Securable | None] = {}
     for (kind, name), privileges in needs.items():
@@ -94,8 +97,20 @@ def grants(situation: Situation) -> Iterator[Finding]:
             if each not in seen:
                 seen[each] = client.securable(*each)
         yield from _missing(client, kind, name, privileges, seen)
-    for why in unsaid:
+    for why in dict.fromkeys(unsaid):
         yield note(f"Where {why} goes is decided while it is deployed, so its grants are not looked at.")
+    yield from not_asked
+
+
+def _not_looked_at(situation: Situation) -> Iterator[Finding]:
+    """Rights that an identity cannot ask about itself."""
+    kinds = {kind for each in situation.deployed for kind, items in _mapping(each.configuration.get("resources")).items() if items}
+    for kind in [] if situation.plans_only else [each for each in WRITES if each in kinds and each not in LOOKED_AT]:
+        yield note(f"`{kind}` need {WRITES[kind]}; an identity cannot ask whether it has it.")
+    runs_as = any("run_as" in each.configuration for each in situation.deployed)
+    if runs_as and not situation.plans_only:
+        text = "`run_as` needs the role *service principal user* on the principal that it names; an identity cannot ask whether it has it."
+        yield note(text)
 
 
 def _needed(deployed: Deployed, *, plans: bool) -> Iterator[tuple[str, str, str, str]]:
@@ -116,6 +131,13 @@ def _needed(deployed: Deployed, *, plans: bool) -> Iterator[tuple[str, str, str,
             yield "schema", f"{catalog}.{schema}", "USE_SCHEMA", why
             if not plans:
                 yield "schema", f"{catalog}.{schema}", privilege, why
+    for key, each in _mapping(resources.get("pipelines")).items() if not plans else ():
+        catalog, schema, why = _text(each, "catalog"), _text(each, "schema") or _text(each, "target"), f"`pipelines.{key}`"
+        if catalog:
+            yield "catalog", catalog, "USE_CATALOG", why
+        if catalog and schema and not schema.startswith("${resources.schemas.") and f"{catalog}.{schema}".lower() not in own:
+            for name in ("USE_SCHEMA", "CREATE_TABLE"):
+                yield "schema", f"{catalog}.{schema}", name, why
 
 
 def _missing(
@@ -187,7 +209,8 @@ def _quoted(name: str) -> str:
 
 
 def _text(value: object, key: str) -> str:
-    return str(value.get(key)) if isinstance(value, Mapping) else ""
+    found = value.get(key) if isinstance(value, Mapping) else None
+    return "" if found is None else str(found)
 
 
 def _mapping(value: object) -> Mapping[str, Any]:

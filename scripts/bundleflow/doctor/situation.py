@@ -77,6 +77,8 @@ class Situation:
         Raises:
             NotMadeError: It is not, and why.
         """
+        if need in self.unreachable:
+            raise NotMadeError(self.unreachable[need])
         if need is Need.FLOW:
             _ = self.flow
         elif need is Need.GITHUB:
@@ -88,6 +90,11 @@ class Situation:
             _ = self.stage
         else:
             _ = self.workspace
+
+    @cached_property
+    def unreachable(self) -> dict[Need, str]:
+        """What could not be reached, or did not let this token in, and why: it is not asked again, since each try may take a minute."""
+        return {}
 
     # The repository
 

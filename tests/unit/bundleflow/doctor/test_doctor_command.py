@@ -13,6 +13,8 @@ from pathlib import Path
 import pytest
 from doctor_bench import FLOW, project
 
+from bundleflow.cli import main
+from bundleflow.commands.doctor import EXAMPLES
 from bundleflow.doctor.check import DOCS, Area, Check, Result, Status, examine
 from bundleflow.doctor.finding import Finding, NotMadeError, Severity, error, note
 from bundleflow.doctor.registry import CHECKS
@@ -78,15 +80,20 @@ def test_findings_are_told_everywhere(folder: Path, tmp_path: Path) -> None:
         (["--list"], 0, "required-checks"),
     ],
 )
-def test_options(folder: Path, argv: list[str], code: int, says: str) -> None:
-    done = call(folder, *argv)
-    assert done.returncode == code
-    assert says in done.stdout + done.stderr
+def test_options(
+    folder: Path, argv: list[str], code: int, says: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in list(os.environ):
+        if name.startswith(("DATABRICKS_", "GITHUB_", "BUNDLEFLOW_", "GH_")):
+            monkeypatch.delenv(name)
+    monkeypatch.chdir(folder)
+    assert main(["doctor", *argv]) == code
+    told = capsys.readouterr()
+    assert says in told.out + told.err
 
 
-def test_help_says_the_exit_codes(folder: Path) -> None:
-    done = call(folder, "--help")
-    assert "exit code: 0 no finding of severity error" in done.stdout
+def test_help_says_the_exit_codes() -> None:
+    assert "exit code: 0 no finding of severity error" in EXAMPLES
 
 
 def _one(*findings: Finding, refusal: Exception | None = None) -> Result:

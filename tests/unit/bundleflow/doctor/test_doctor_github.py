@@ -12,8 +12,9 @@ from doctor_bench import FLOW, fires, git, look, project, quiet, situation
 from github_world import KIT, REPOSITORY, World
 
 from bundleflow.doctor import callers
-from bundleflow.doctor.check import Status
+from bundleflow.doctor.check import Area, Status, examine
 from bundleflow.doctor.finding import Severity
+from bundleflow.doctor.registry import CHECKS
 from bundleflow.doctor.situation import Situation
 
 JOB = {"actions": "read", "contents": "read", "deployments": "write"}
@@ -249,6 +250,19 @@ def test_without_a_token_nothing_of_github_passes(hub: Hub) -> None:
         result = look(check, situation(hub.folder, GITHUB_REPOSITORY=REPOSITORY))
         assert (result.status, "no token for GitHub" in result.not_made) == (Status.NOT_MADE, True)
         assert look(check, situation(hub.folder, GITHUB_REPOSITORY=REPOSITORY, GITHUB_TOKEN="t", offline=True)).status is Status.NOT_MADE
+
+
+def test_who_is_not_let_in_asks_once(hub: Hub) -> None:
     gone = situation(hub.folder, GITHUB_REPOSITORY=REPOSITORY, GITHUB_TOKEN="nobody's", GITHUB_API_URL=hub.world.server.url)
-    result = look("environments", gone)
-    assert (result.status, "401" in result.not_made) == (Status.NOT_MADE, True)
+    results = list(examine([each for each in CHECKS if each.area is Area.GITHUB], gone))
+    assert {each.status for each in results} == {Status.NOT_MADE}
+    (reason,) = {each.not_made for each in results}
+    assert "401" in reason
+
+
+def test_a_github_that_cannot_be_reached_is_asked_once(hub: Hub) -> None:
+    away = situation(hub.folder, GITHUB_REPOSITORY=REPOSITORY, GITHUB_TOKEN="t", GITHUB_API_URL="http://127.0.0.1:9")
+    results = list(examine([each for each in CHECKS if each.area is Area.GITHUB], away))
+    assert {each.status for each in results} == {Status.NOT_MADE}
+    (reason,) = {each.not_made for each in results}
+    assert "cannot be reached" in reason

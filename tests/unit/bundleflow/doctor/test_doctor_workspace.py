@@ -175,6 +175,18 @@ def _grant(client: WorkspaceClient, kind: str, name: str, *privileges: Privilege
     client.grants.update(kind, name, changes=[PermissionsChange(principal=DEPLOYER, add=list(privileges))])
 
 
+def test_a_pipeline_and_what_cannot_be_asked(space: Space, folder: Path) -> None:
+    client = space.client()
+    client.catalogs.create("lake")
+    client.schemas.create("gold", "lake")
+    resources = "resources:\n  pipelines: {load: {catalog: lake, schema: gold}}\n  sql_warehouses: {small: {name: small}}\n"
+    (folder / "databricks.yml").write_text(BUNDLE.partition("resources:")[0] + "run_as: {user_name: x@example.com}\n" + resources)
+    assert "USE CATALOG on catalog `lake`" in fires("grants", space.as_("deployer", folder)).what
+    _grant(client, "catalog", "lake", Privilege.ALL_PRIVILEGES)
+    notes = quiet("grants", space.as_("deployer", folder))
+    assert ["`sql_warehouses`" in notes[0].what, "`run_as`" in notes[1].what] == [True, True]
+
+
 def test_a_name_that_only_the_deployment_knows_is_told(space: Space, folder: Path) -> None:
     bundle = BUNDLE.partition("resources:")[0] + CATALOG.replace("%s", "${resources.catalogs.shop.name}")
     (folder / "databricks.yml").write_text(bundle)
