@@ -193,6 +193,25 @@ def test_a_rejected_job_runs_no_step_not_even_always(play: Play):
     assert "sha=" not in "\n".join(run.jobs[0].log.tail)
 
 
+def test_jobs_of_a_callers_matrix_have_a_gate_each(play: Play):
+    for name in ("east", "west"):
+        play.github.set_environment(REPOSITORY, name, reviewers=["reviewer"])
+    text = (play.world.project / ".github" / "workflows" / "cd.yml").read_text(encoding="utf-8")
+    matrix = '    strategy: {matrix: {place: [east, west]}}\n    with: {environment: "${{ matrix.place }}"}\n'
+    play.world.write(".github/workflows/cd.yml", text.replace("    with: {environment: staging}\n", matrix))
+    play.push()
+    play.eventually(lambda: len(play.github.pending_gates(REPOSITORY)) == 2)
+    run_id = play.github.pending_gates(REPOSITORY)[0].run_id
+    play.github.review_gate(run_id, "east", "reviewer", "approved")
+    jobs = play.github.state.jobs
+    play.eventually(lambda: any(job.environment == "east" and job.status == "completed" for job in jobs.values()))
+    assert [gate.environment for gate in play.github.pending_gates(REPOSITORY)] == ["west"]
+    play.github.review_gate(run_id, "west", "reviewer", "approved")
+    run = play.only_run()
+    assert run.conclusion == "success", run.problem
+    assert sorted(job.environment for job in run.jobs if job.environment) == ["east", "west"]
+
+
 def test_pushes_to_other_branches_start_nothing(play: Play):
     play.push("other")
     assert play.runs() == []

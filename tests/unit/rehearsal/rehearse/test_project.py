@@ -169,3 +169,19 @@ def test_names_for_the_imitated_github(folder: Path):
     assert taken.repository == "team/my-project-"
     assert taken.environments() == {"dev": "write", "production": "write"}
     assert taken.kit_refs() == ["abc"]
+
+
+def test_several_bundles_are_taken_together(folder: Path, tmp_path: Path):
+    for name in ("a", "b c"):
+        (folder / "bundles" / name).mkdir(parents=True)
+        text = BUNDLE.replace("name: mine", f"name: {name}").replace("include: [resources/*.yml]\n", "")
+        (folder / "bundles" / name / "databricks.yml").write_text(text.replace("  prod:", f"  only-{name[0]}: {{}}\n  prod:"))
+    (folder / "databricks.yml").unlink()
+    with pytest.raises(BundleflowError, match="no folder with a databricks.yml"):
+        project.check_folder(folder)
+    (folder / "bundleflow.yml").write_text(FLOW.replace("version: 1\n", 'version: 1\nbundles: ["bundles/*"]\n'))
+    project.check_folder(folder)
+    taken = project.take(folder, "mine", "")
+    assert (taken.bundle.count, taken.bundle.targets, taken.name) == (2, ("dev", "prod"), "mine")
+    assert taken.bundle.catalogs["prod"] == ("prod_a", "prod_b c")
+    assert {change.file for change in taken.changes} == {"bundles/a/databricks.yml", "bundles/b c/databricks.yml"}
