@@ -37,6 +37,6 @@ def test_adoption_takes_as_long_as_there_are_bundles(tmp_path: Path, capsys: pyt
     bare = {folder.name: seconds(folder) for folder in sorted(BARE.iterdir())}
     small, large = seconds(many(tmp_path / "small", 10)), seconds(many(tmp_path / "large", 100))
     with capsys.disabled():
-        told = ", ".join(f"{name} {taken:.2f} s" for name, taken in bare.items())
+        told = ", ".join(f"{name} {taken:.3f} s" for name, taken in bare.items())
         print(f"\n  adopt: {told}; 100 bundles {large:.2f} s, 10 bundles {small:.2f} s (processor time, after imports)")
     assert large < 30 * small

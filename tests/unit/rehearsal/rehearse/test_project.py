@@ -177,7 +177,7 @@ def test_several_bundles_are_taken_together(folder: Path, tmp_path: Path):
         text = BUNDLE.replace("name: mine", f"name: {name}").replace("include: [resources/*.yml]\n", "")
         (folder / "bundles" / name / "databricks.yml").write_text(text.replace("  prod:", f"  only-{name[0]}: {{}}\n  prod:"))
     (folder / "databricks.yml").unlink()
-    with pytest.raises(BundleflowError, match="no folder with a databricks.yml"):
+    with pytest.raises(BundleflowError, match=r"no folder with a databricks\.yml"):
         project.check_folder(folder)
     (folder / "bundleflow.yml").write_text(FLOW.replace("version: 1\n", 'version: 1\nbundles: ["bundles/*"]\n'))
     project.check_folder(folder)
