@@ -45,6 +45,7 @@ class Node:
         folded: Drawn as a stack: one box stands for many.
         labels: Text at the arrow from a box, such as `true`.
         faint: Boxes whose arrow was not taken.
+        short: The first line, where that is not the whole key.
     """
 
     key: str
@@ -56,6 +57,12 @@ class Node:
     folded: bool = False
     labels: Mapping[str, str] = field(default_factory=dict)
     faint: frozenset[str] = frozenset()
+    short: str = ""
+
+    @property
+    def name(self) -> str:
+        """The first line."""
+        return self.short or self.key
 
 
 def fits(nodes: Sequence[Node]) -> bool:
@@ -76,7 +83,7 @@ def graph_svg(
         attributes: Further attributes of the element (trusted).
         style: A style sheet to put into it (trusted), for a drawing that stands alone.
         least: How many boxes there must be to draw them at all.
-        slim: With boxes as narrow as the room asks for, down to a phone's.
+        slim: With boxes closer to each other, for a phone.
 
     Returns:
         The drawing, or nothing for fewer boxes than `least` or more than can be read (see `fits`).
@@ -86,11 +93,12 @@ def graph_svg(
     found = layout([node.key for node in nodes], [(before, node.key) for node in nodes for before in node.depends_on])
     beside = _BESIDE // 2 if slim else _BESIDE
     width = _width(nodes)
-    if slim:
-        width = min(width, max(_SLIM, round((room - 2 * _MARGIN + beside) / found.rows - beside)))
-    across, below = Frame(width, found.columns, found.rows), Frame(width, found.columns, found.rows, beside, down=True)
+    across = Frame(width, found.columns, found.rows)
+    fitting = min(width, max(_SLIM, round((room - 2 * _MARGIN + beside) / found.rows - beside)))
+    below = Frame(fitting, found.columns, found.rows, beside, down=True)
     down = bool(room) and across.size[0] > room and below.size[0] < across.size[0]
     frame = below if down else across
+    width = frame.width
     by_key = {node.key: node for node in nodes}
     edges, labels = [], []
     for (before, after), route in found.routes.items():
@@ -154,7 +162,7 @@ class Frame:
 
 def _width(nodes: Sequence[Node]) -> int:
     """Width of all boxes, by the longest text in them; a long second line is cut rather."""
-    names = max(len(node.key) * _NAME_PIXELS + _badge_width(node) for node in nodes) + 50
+    names = max(len(node.name) * _NAME_PIXELS + _badge_width(node) for node in nodes) + 50
     states = max(len(node.state) for node in nodes) * _STATE_PIXELS + 46
     return round(min(max(names, min(states, _STATE_WIDTH), _WIDTHS[0]), _WIDTHS[1]))
 
@@ -190,21 +198,21 @@ def _label(way: Sequence[tuple[int, int]], text: str) -> str:
 
 def _box(node: Node, at: tuple[int, int], width: int) -> str:
     x, y = at
-    name, state = seen(node.key), seen(node.state)
+    whole, name, state = seen(node.key), seen(node.name), seen(node.state)
     badge = _badge(node, x + width - 8, y + 19) if node.badge else ""
     stack = f'<rect class="behind-it" x="{x + 6}" y="{y + 5}" width="{width - 12}" height="{_HEIGHT}" rx="9"/>' if node.folded else ""
     left = 34 if node.tone in _SIGNS else 14
     shown = _cut(name, (width - left - 12 - _badge_width(node)) / _NAME_PIXELS)
     sign = f'<g class="disc" transform="translate({x + 19} {y + 19})"><circle r="7.5"/>{_SIGNS[node.tone]}</g>' if left == 34 else ""
     body = (
-        f'<g class="node {escape(node.tone)}"><title>{escape(name)}: {escape(state)}</title>{stack}'
+        f'<g class="node {escape(node.tone)}"><title>{escape(whole)}: {escape(state)}</title>{stack}'
         f'<rect x="{x}" y="{y}" width="{width}" height="{_HEIGHT}" rx="{4 if node.tone == "data" else 10}"/>{sign}'
         f'<text class="name" x="{x + left}" y="{y + 23}">{escape(shown)}</text>'
         f'<text class="state" x="{x + left}" y="{y + 40}">{escape(_cut(state, (width - left - 10) / _STATE_PIXELS))}</text>{badge}</g>'
     )
     if not re.fullmatch(r"#[\w-]+", node.href):
         return body
-    return f'<a href="{node.href}" aria-label="{escape(name)}: {escape(state)}">{body}</a>'
+    return f'<a href="{node.href}" aria-label="{escape(whole)}: {escape(state)}">{body}</a>'
 
 
 def _badge_width(node: Node) -> float:

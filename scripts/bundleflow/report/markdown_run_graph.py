@@ -89,7 +89,7 @@ def _bars(task: TaskRecord) -> list[str]:
 
 
 def _box(node: Node) -> str:
-    label = f'"{_inert(node.key[:60])}<br>{_inert(node.state[:60])}"'
+    label = f'"{_inert(node.name[:60])}<br>{_inert(node.state[:60])}"'
     return f"[({label})]" if node.tone == "data" else f"[[{label}]]" if node.folded else f"[{label}]"
 
 

@@ -98,9 +98,16 @@ def lineage_nodes(run: RunRecord, lineage: Lineage, links: Mapping[str, str] | N
         known = tasks.get(key)
         second = f"{kind_of(known)} · {words(known.state)}" if known else "run"
         nodes.append(Node(key, second, tone_of(known) if known else "plan", read, href=(links or {}).get(key, "")))
-    tables = [Node(names[name], kinds[name].lower(), "data", tuple(writers.get(name, {}))) for name in kinds]
+    tables = [_data_node(name, names[name], kinds[name], tuple(writers.get(name, {}))) for name in kinds]
     # What is only read stands first, so that a circle is cut where data comes back, not where it comes in.
     return [*(node for node in tables if not node.depends_on), *nodes, *(node for node in tables if node.depends_on)]
+
+
+def _data_node(name: str, key: str, kind: str, writers: tuple[str, ...]) -> Node:
+    """The box of a table, file or model: its own name, and under it where it is."""
+    place, _, own = name.rstrip("/").rpartition("/" if name.startswith("/") or "://" in name else ".")
+    known = () if place and kind in ("TABLE", "PATH") else (kind.lower(),)  # the place tells a table from a file
+    return Node(key, " · ".join(part for part in (*known, place) if part), "data", writers, short=own)
 
 
 def _apart(name: str, users: Sequence[str]) -> str:

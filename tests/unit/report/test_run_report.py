@@ -18,6 +18,7 @@ from bundleflow.records.errors import BundleflowError
 from bundleflow.records.run import Compute, Lineage, RunRecord, TableUse, TaskRecord, in_order
 from bundleflow.records.run_json import page_of, run_of
 from bundleflow.report.graph_layout import layout
+from bundleflow.report.graph_svg import Node, graph_svg
 from bundleflow.report.html import run_page
 from bundleflow.report.html_run import run_view
 from bundleflow.report.markdown_run import run_markdown
@@ -282,6 +283,28 @@ def test_upstream_and_downstream_of_the_whole_run_are_named(run: RunRecord) -> N
     text = run_markdown(run, limit=100_000)
     assert "Upstream, only read: `/Volumes/prod/landing/files/orders.csv`" in text
     assert "Downstream, written" in run_page(run)
+
+
+def test_tables_files_and_models_are_drawn_by_their_own_name_and_their_place(run: RunRecord) -> None:
+    names = {"prod.gold.scores": "TABLE", "/Volumes/prod/in/orders.csv": "PATH", "prod.ml.forecast/3": "MODEL", "local": "VIEW"}
+    lineage = Lineage(tuple(TableUse(name, kind, task="train") for name, kind in names.items()))
+    drawn = {node.key: (node.name, node.state) for node in lineage_nodes(run, lineage) if node.tone == "data"}
+    assert drawn == {
+        "prod.gold.scores": ("scores", "prod.gold"),
+        "/Volumes/prod/in/orders.csv": ("orders.csv", "/Volumes/prod/in"),
+        "prod.ml.forecast/3": ("forecast/3", "model · prod.ml"),
+        "local": ("local", "view"),
+    }
+
+
+def test_a_wide_graph_is_drawn_as_narrow_as_the_page_asks_for() -> None:
+    nodes = [
+        Node("start of everything", "", "ok"),
+        *(Node(f"a task with a long name {number}", "", "ok", ("start of everything",)) for number in range(4)),
+    ]
+    nodes += [Node(f"end {step}", "", "ok", (f"end {step - 1}" if step else "start of everything",)) for step in range(4)]
+    widths = [int(re.findall(r'width="(\d+)"', graph_svg(nodes, "t", room=room))[0]) for room in (0, 1040)]
+    assert widths[1] <= 1040 < widths[0]
 
 
 def test_a_table_that_is_read_and_written_in_a_circle_is_drawn(run: RunRecord) -> None:
