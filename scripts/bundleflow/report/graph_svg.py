@@ -94,7 +94,7 @@ def graph_svg(
     beside = _BESIDE // 2 if slim else _BESIDE
     width = _width(nodes)
     across = Frame(width, found.columns, found.rows)
-    fitting = min(width, max(_SLIM, round((room - 2 * _MARGIN + beside) / found.rows - beside)))
+    fitting = min(width, max(_SLIM, int((room - 2 * _MARGIN + beside) / found.rows - beside)))
     below = Frame(fitting, found.columns, found.rows, beside, down=True)
     down = bool(room) and across.size[0] > room and below.size[0] < across.size[0]
     frame = below if down else across
