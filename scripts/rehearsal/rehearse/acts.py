@@ -183,8 +183,9 @@ class Acts:
 
     def _in_terminal(self, action: model.InTerminal) -> list[str]:
         login = {"DATABRICKS_HOST": self._stage.workspace_url, "DATABRICKS_TOKEN": self._stage.operator_token}
+        argv = [each.replace("{model}", self._memory.models(action.stage).key) for each in action.argv]
         done = subprocess.run(
-            [sys.executable, "-P", "-m", "bundleflow", *action.argv],
+            [sys.executable, "-P", "-m", "bundleflow", *argv],
             cwd=self._clone,
             env={**self._stage.environment, **login},
             capture_output=True,
@@ -192,9 +193,10 @@ class Acts:
             timeout=_COMMAND_LIMIT_S,
             check=False,
         )
+        typed = f"`bundleflow {' '.join(argv)}`"
         if done.returncode:
-            raise StoryError(f"`bundleflow {' '.join(action.argv)}` ended with {done.returncode}: {done.stderr.strip()[-400:]}")
-        return [f"`bundleflow {' '.join(action.argv)}`", *done.stderr.strip().splitlines()[-1:]]
+            raise StoryError(f"{typed} ended with {done.returncode}: {done.stderr.strip()[-400:]}")
+        return [typed, *done.stderr.strip().splitlines()[-1:]]
 
     def _on_job(self, action: model.RepairRun | model.FireSchedule | model.StartJob) -> list[str]:
         view = self._memory.view

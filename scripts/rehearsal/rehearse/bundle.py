@@ -28,6 +28,7 @@ class BundleFacts:
         models: Keys of its registered models.
         schemas: Schemas as `catalog.schema` that its resources name and that it does not make; they must exist beforehand too.
         count: How many bundles there are.
+        parameters: Job parameters, as pairs of the job's key and the parameter's name.
         identities: Whom `run_as` names, as pairs of `user_name` or `service_principal_name` and the name; they must exist beforehand too.
     """
 
@@ -39,6 +40,7 @@ class BundleFacts:
     identities: tuple[tuple[str, str], ...] = ()
     schemas: tuple[str, ...] = ()
     count: int = 1
+    parameters: tuple[tuple[str, str], ...] = ()
 
 
 def read(root: Path) -> BundleFacts:
@@ -60,6 +62,7 @@ def read(root: Path) -> BundleFacts:
         tuple(sorted({identity for each in found for identity in each.identities})),
         tuple(sorted({schema for each in found for schema in each.schemas})),
         len(found),
+        tuple(pair for each in found for pair in each.parameters),
     )
 
 
@@ -81,7 +84,9 @@ def _read_one(folder: Path) -> BundleFacts:
     resources = merged.get("resources") or {}
     jobs, models = (tuple(str(key) for key in resources.get(kind) or {}) for kind in ("jobs", "registered_models"))
     named = tuple(sorted(each for each in identities if "${" not in each[1]))
-    return BundleFacts(name, tuple(catalogs), catalogs, jobs, models, named, tuple(sorted(schemas)))
+    settings = resources.get("jobs") or {}
+    parameters = tuple((key, str(each.get("name"))) for key in jobs for each in (settings[key] or {}).get("parameters") or [])
+    return BundleFacts(name, tuple(catalogs), catalogs, jobs, models, named, tuple(sorted(schemas)), parameters=parameters)
 
 
 def _merge(into: dict[str, Any], other: dict[str, Any]) -> dict[str, Any]:

@@ -35,7 +35,7 @@ class Director:
         self._tell = tell
         self._first = git(["-C", str(stage.project.root), "rev-parse", "HEAD"]).strip()
         # Looked at now: later the clone holds what a story's people did to it.
-        self._left_out = {story.name: self._unfit(story) for story in stories}
+        self._left_out = {each.name: self._unfit(each) for story in stories for each in _line_of(story)}
         self._champions: dict[str, int] = {}
         """Story → the version that was champion at its end."""
         self._begun = False
@@ -81,7 +81,7 @@ class Director:
             return []
         wanted = self._champions.get(story.after, 0)
         while wanted and models.standing().champion > wanted:
-            action = model.InTerminal(("model", "rollback", models.key, "--stage", story.models_of))
+            action = model.InTerminal(("model", "rollback", "{model}", "--stage", story.models_of), story.models_of)
             self._tell("; ".join(Acts(self._player.memory).act(action)))
         if wanted and models.standing().champion == wanted:
             return []
@@ -95,6 +95,10 @@ class Director:
         for stage in story.deployed:
             if stage not in project.flow.stages:
                 return f"the flow file has no stage `{stage}`"
+        if story.models_of and not project.flow.stages[story.models_of].promote:
+            return f"stage `{story.models_of}` promotes no model"
+        if story.after and (why := self._unfit(STORIES[story.after])):
+            return why
         return next((why for scene in story.scenes if (why := self._unfit_scene(scene))), "")
 
     def _unfit_scene(self, scene: model.Scene) -> str:
@@ -106,7 +110,16 @@ class Director:
             return f"the bundle has no job `{scene.gate.drift}`"
         if isinstance(action, model.Dispatch | model.Schedule) and not (project.root / WORKFLOWS / action.file).is_file():
             return f"the project has no workflow `{action.file}`"
+        if isinstance(action, model.StartJob):
+            return self._unfit_job(action)
         return ""
+
+    def _unfit_job(self, action: model.StartJob) -> str:
+        bundle = self._stage.project.bundle
+        if action.job not in bundle.jobs:
+            return f"the bundle has no job `{action.job}`"
+        missing = [name for name, _ in action.parameters if (action.job, name) not in bundle.parameters]
+        return f"job `{action.job}` has no parameter {', '.join(f'`{name}`' for name in missing)}" if missing else ""
 
     def _put_back(self, story: model.Story) -> None:
         """Give `main` and `release` the project's first content again, as the story needs it, by a new commit on top; nothing starts."""
@@ -140,6 +153,11 @@ class Director:
         changes = jar_tasks.leave_out(self._stage.project.root, f"scenario {story.name} is played as on a machine without Java")
         self._stage.project.changes.extend(changes)
         jar_tasks.say(changes, self._tell)
+
+
+def _line_of(story: model.Story) -> list[model.Story]:
+    """A story and those that have to be played before it."""
+    return [story, *(_line_of(STORIES[story.after]) if story.after else ())]
 
 
 def _leave_jobs_out(root: Path) -> None:

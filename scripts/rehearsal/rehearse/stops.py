@@ -83,9 +83,10 @@ def _waits_at_gate(wanted: model.WaitsAtGate, memory: Memory) -> Check:
 
 
 def _gate_not_asked(wanted: model.GateNotAsked, memory: Memory) -> Check:
-    environment = memory.stage.project.flow.stages[wanted.stage].environment
-    found = [gate.answer for gate in memory.gates if gate.environment == environment]
-    return Check(f"environment {environment} did not ask for approval", ok=not found, found=", ".join(found) or "it did not")
+    stage = memory.stage.project.flow.stages[wanted.stage]
+    environments = [each for each in (stage.environment, stage.model_environment) if each]
+    found = [gate.answer for gate in memory.gates if gate.environment in environments]
+    return Check(f"{' and '.join(environments)} did not ask for approval", ok=not found, found=", ".join(found) or "it did not")
 
 
 def _untouched(wanted: model.Untouched, memory: Memory) -> Check:

@@ -8,12 +8,13 @@ from rehearsal.scenarios.accidents import ACCIDENTS
 from rehearsal.scenarios.green import GREEN
 from rehearsal.scenarios.model import Story
 from rehearsal.scenarios.pdf_chatbot import PDF_CHATBOT
+from rehearsal.scenarios.promotions import PROMOTIONS
 from rehearsal.scenarios.runs import RUNS
 from rehearsal.scenarios.stock import STOCK
 from rehearsal.scenarios.stopped import STOPPED
 
 STORIES: dict[str, Story] = {
-    story.name: story for story in (GREEN, *STOPPED, *ACCIDENTS, *RUNS, *data_pipeline.STORIES, STOCK, PDF_CHATBOT)
+    story.name: story for story in (GREEN, *STOPPED, *ACCIDENTS, *RUNS, *PROMOTIONS, *data_pipeline.STORIES, STOCK, PDF_CHATBOT)
 }
 """Every story by its name. A new one is a value in a module of its own, and a line here."""
 

@@ -179,10 +179,12 @@ class InTerminal:
     """Somebody of the team types a command of the kit in the project's folder, logged in to the workspace as administrator.
 
     Args:
-        argv: What follows `bundleflow`.
+        argv: What follows `bundleflow`; `{model}` stands for the first model that the stage promotes.
+        stage: The stage that it is about.
     """
 
     argv: tuple[str, ...]
+    stage: str
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ class Judged:
     Args:
         stage: The stage.
         result: `passed` or `refused`.
-        codes: Why it is not passed.
+        codes: Why it is not passed, among others.
         by_luck: The version is better than the champion by the primary metric, and yet the interval does not lie above 0.
     """
 
@@ -63,7 +63,7 @@ class Answered:
     """
 
     stage: str
-    at_least: int = 20
+    at_least: int = 5
 
 
 OfChampion = Judged | Promoted | ChampionStays | RolledBack | Answered

@@ -146,7 +146,7 @@ class WaitsAtGate:
 
 
 class GateNotAsked(OfStage):
-    """The stage's environment did not ask for approval in this scene."""
+    """The stage's environments, that of its models too, did not ask for approval in this scene."""
 
 
 class Untouched(OfStage):

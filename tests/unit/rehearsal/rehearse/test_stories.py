@@ -20,6 +20,8 @@ from rehearsal.rehearse.project import take
 from rehearsal.rehearse.result import Check, Rehearsal, Scenario, Step
 from rehearsal.rehearse.terminal import Terminal
 from rehearsal.scenarios import changes, model
+from rehearsal.scenarios.champions import ChampionStays
+from rehearsal.scenarios.promotions import PROMOTIONS
 
 CHANGES = [each for each in vars(changes).values() if isinstance(each, model.Change) and each is not changes.NO_SMOKE]
 
@@ -37,6 +39,22 @@ def iris(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("template") / "iris"
     subprocess.run([sys.executable, "-m", "bundleflow", "new", "iris", str(folder), "--defaults"], check=True, timeout=120)
     return folder
+
+
+def test_the_stories_of_models_fit_the_template(iris: Path):
+    project = take(iris, "iris", "")
+    starts = [scene.action for story in PROMOTIONS for scene in story.scenes if isinstance(scene.action, model.StartJob)]
+    wanted = {(action.job, name) for action in starts for name, _ in action.parameters}
+    assert wanted <= set(project.bundle.parameters)
+    assert {action.job for action in starts} <= set(project.bundle.jobs)
+    assert {story.after for story in PROMOTIONS if story.after} <= set(scenarios.STORIES)
+    assert all(applies(each, project) for story in PROMOTIONS for scene in story.scenes for each in scene.expectations)
+
+
+def test_what_a_story_is_about_is_not_expected_of_a_stage_that_promotes_nothing(iris: Path):
+    project = take(iris, "iris", "")
+    assert applies(ChampionStays("prod"), project)
+    assert not applies(ChampionStays("dev"), project)
 
 
 def test_a_scene_that_goes_on_meanwhile_is_played_with_the_one_before():
