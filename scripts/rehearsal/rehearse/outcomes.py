@@ -12,6 +12,7 @@ from bundleflow.records.run_json import run_of
 from bundleflow.report.markdown_run import run_markdown
 from rehearsal.rehearse.memory import Memory
 from rehearsal.rehearse.result import Check
+from rehearsal.rehearse.view import WorkspaceView
 from rehearsal.scenarios import outcomes
 
 _MAIL_LIMIT_S = 10.0
@@ -32,8 +33,19 @@ def _tasks_end(wanted: outcomes.TasksEnd, memory: Memory) -> Check:
 
 
 def _queried(wanted: outcomes.Queried, memory: Memory) -> Check:
-    rows = memory.view.query(wanted.statement)
+    schema = _schema_of_jobs(memory.view, memory.target_of(wanted.stage))
+    rows = memory.view.query(wanted.statement.replace(outcomes.SCHEMA, schema))
     return Check(f"{wanted.stage}: {wanted.title}", ok=rows == [list(row) for row in wanted.rows], found=str(rows)[:400])
+
+
+def _schema_of_jobs(view: WorkspaceView, target: str) -> str:
+    """The schema that a target's jobs work in, quoted; by their parameters, because the project's name may stand in it."""
+    for job in view.jobs(target):
+        listed = view.get("/api/2.2/jobs/get", job_id=job.job_id)["settings"].get("parameters", [])
+        parameters = {str(each["name"]): str(each["default"]) for each in listed}
+        if parameters.keys() >= {"catalog", "schema"}:
+            return f"`{parameters['catalog']}`.`{parameters['schema']}`"
+    return ""
 
 
 def _mailed(wanted: outcomes.Mailed, memory: Memory) -> Check:

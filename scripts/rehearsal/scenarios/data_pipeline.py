@@ -58,21 +58,19 @@ _TOUCHED = (
 
 def _counted(stage: str, good: int, bad: int) -> Queried:
     rows = ((str(good + bad), str(good), str(bad), str(bad)),)
-    statement = _LOADED.format(schema=f"{stage}.data_pipeline")
-    return Queried(stage, "no row is lost: rows in, good, set aside, in quarantine", statement, rows)
+    return Queried(stage, "no row is lost: rows in, good, set aside, in quarantine", _LOADED, rows)
 
 
 def _ran_to_the_mailbox(stage: str) -> tuple[Expectation, ...]:
     """What holds after the pipeline ran in a stage: every task, the tables, the mail."""
     good = str(ROWS - BAD)
-    summed = _SUMMED.format(schema=f"{stage}.data_pipeline")
     return (
         Deployed(stage),
         JobsRan(stage),
         TasksEnd(stage, JOB, _ALL_SUCCEED),
         RunEnds(stage, JOB, "SUCCESS", says=("tables read and written", *(name.format(stage=stage) for name in _TOUCHED))),
         _counted(stage, ROWS - BAD, BAD),
-        Queried(stage, "orders in the table, and in the sums of daily_sales", summed, ((good, good),)),
+        Queried(stage, "orders in the table, and in the sums of daily_sales", _SUMMED, ((good, good),)),
         Mailed("sales@example.com", f"Sales report of {stage}", ".html", ("<h1>Sales of", f"O-900{BAD - 1}", "orders.csv", " €")),
     )
 

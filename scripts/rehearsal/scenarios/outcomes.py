@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+SCHEMA = "{schema}"
+"""Stands in a query for the schema, which each project has by another name."""
+
 
 @dataclass(frozen=True)
 class TasksEnd:
@@ -29,7 +32,7 @@ class Queried:
     Args:
         stage: The stage.
         title: What it asks, in a few words.
-        statement: The query, with full names of tables.
+        statement: The query; `{schema}` stands for the schema that the stage's jobs work in, by their parameters `catalog` and `schema`.
         rows: Its rows; every value as text.
     """
 

@@ -24,7 +24,7 @@ from rehearsal.scenarios.model import (
     Story,
     WorkflowEnds,
 )
-from rehearsal.scenarios.outcomes import Queried, TasksEnd
+from rehearsal.scenarios.outcomes import Queried, RunEnds, TasksEnd
 
 TEMPLATE, JOB = "pdf-chatbot", "PDFChatbotJob"
 TASKS = ("01-PDF-Advance-Data-Preprocessing", "02-Advanced-Chatbot-Chain", "03-Offline-Evaluation", "04-Deploy-Model-As-Endpoint")
@@ -51,19 +51,22 @@ _MEASURED = """
     ORDER BY kind
 """
 
+_TOUCHED = ("tables read and written", "/documents/safety.pdf", ".chunks", ".embeddings", ".questions", ".evaluations")
+"""What the report of a run must name as read or written."""
+
 
 def _answers(stage: str) -> tuple[Expectation, ...]:
     """What holds after the job ran in a stage: every task, the tables, the measures, and the endpoint's answer."""
-    schema = f"{stage}.pdf_chatbot"
     return (
         Deployed(stage),
         JobsRan(stage),
         TasksEnd(stage, JOB, tuple((task, "SUCCESS") for task in TASKS)),
-        Queried(stage, "documents, pages, chunks without embedding", _COUNTED.format(schema=schema), ((str(DOCUMENTS), str(PAGES), "0"),)),
+        RunEnds(stage, JOB, "SUCCESS", says=_TOUCHED),
+        Queried(stage, "documents, pages, chunks without embedding", _COUNTED, ((str(DOCUMENTS), str(PAGES), "0"),)),
         Queried(
             stage,
             "pages found and abstentions on the frozen questions",
-            _MEASURED.format(schema=schema),
+            _MEASURED,
             (("lexical", "hit_at_3", str(JUDGING), "true"), ("unanswerable", "abstained", str(JUDGING // 2), "true")),
         ),
         SmokePassed(stage),
