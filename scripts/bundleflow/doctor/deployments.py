@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from bundleflow.adapters.cli_release import load_table, version_key, version_of
+from bundleflow.doctor.branches import branches_of
 from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
 from bundleflow.doctor.rights import read_state, state_path
 from bundleflow.doctor.situation import Deployed, Situation
@@ -60,8 +62,8 @@ def engine(situation: Situation) -> Iterator[Finding]:
             yield warning(f"{deployed.shown} has a state of each engine in {folder}.", why, fix)
         elif terraform:
             why = "The kit's plans and policy need the direct engine, which tells what changes field by field."
-            name = deployed.target
-            fix = f"Once, from a laptop: `databricks bundle deployment migrate -t {name}`, then `databricks bundle deploy -t {name}`."
+            name = shlex.quote(deployed.target)
+            fix = f"Once, from a laptop:\ndatabricks bundle deployment migrate -t {name}\ndatabricks bundle deploy -t {name}"
             yield error(f"{deployed.shown} was deployed with the terraform engine.", why, fix)
         wrote = str(state.get("cli_version") or "")
         used = here or table.pinned
@@ -102,13 +104,20 @@ def deploy_lock(situation: Situation) -> Iterator[Finding]:
 
 
 def _unlock(situation: Situation, deployed: Deployed) -> str:
-    files = [call.file.path.rpartition("/")[2] for call in situation.calls if call.inputs.get("stage") == situation.stage.name]
-    by_hand = next((file for file in files if file.startswith("cd-")), "")
-    start = (
-        f"start {by_hand} by hand with `force-lock` switched on (`gh workflow run {by_hand} -f force-lock=true`), or " if by_hand else ""
-    )
-    folder = "" if deployed.bundle.folder == "." else f" --bundle-dir {deployed.bundle.folder}"
-    return f"See that nobody deploys; then {start}`bundleflow deploy --force-lock --target {deployed.target}{folder}`."
+    start = _start_by_hand(situation, situation.stage.name, "force-lock")
+    folder = "" if deployed.bundle.folder == "." else f" --bundle-dir {shlex.quote(deployed.bundle.folder)}"
+    by_laptop = f"bundleflow deploy --force-lock --target {shlex.quote(deployed.target)}{folder}"
+    return "\n".join([f"See that nobody deploys. Then {'one of' if start else 'run'}:", *([start] if start else []), by_laptop])
+
+
+def _start_by_hand(situation: Situation, stage: str, switch: str) -> str:
+    """The command that starts a stage's deploying workflow with a switch on; empty where no workflow deploys it."""
+    calls = [call for call in situation.calls if call.inputs.get("stage") == stage and call.workflow.startswith("cd-")]
+    if not calls:
+        return ""
+    branch = next(iter(branches_of(situation, stage)), "")
+    ref = f" --ref {shlex.quote(branch)}" if branch else ""
+    return f"gh workflow run {shlex.quote(calls[0].file.path.rpartition('/')[2])}{ref} -f {switch}=true"
 
 
 def _holder(content: bytes) -> tuple[str, datetime | None]:
@@ -168,5 +177,6 @@ def held(situation: Situation) -> Iterator[Finding]:
             if failed:
                 of = f"stage `{stage.name}` of `{bundle.folder}`"
                 what = f"Releases of {of} are held: the deployment of {failed.sha[:12]} failed ({failed.created_at})."
-                fix = f"Look at {failed.log_url or 'its run'}; to go on: `gh workflow run cd-prod.yml --ref release -f resume=true`."
+                go_on = _start_by_hand(situation, stage.name, "resume") or "Start its workflow by hand with `resume` switched on."
+                fix = f"Look at {failed.log_url or 'its run'}. To go on:\n{go_on}"
                 yield error(what, "Every further release stops with `held`.", fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -126,15 +127,17 @@ def variables(situation: Situation) -> Iterator[Finding]:
     """Every environment has the address and the identity that its jobs log in with."""
     unread = []
     for used in used_environments(situation):
+        if _settings(situation, used) is None:
+            continue
         found = situation.github.environment_variables(used.name)
         if found is None:
             unread.append(used.name)
             continue
         missing = [name for name in VARIABLES if not found.get(name)]
         if missing:
-            commands = " and ".join(f"`gh variable set {name} --env {used.name}`" for name in missing)
+            commands = "\n".join(f"gh variable set {name} --env {shlex.quote(used.name)}" for name in missing)
             what = f"Environment `{used.name}` has no variable {' and '.join(missing)}."
-            yield error(what, "The job stops before any login: `auth-failed`.", f"{commands} (a variable, not a secret).")
+            yield error(what, "The job stops before any login: `auth-failed`.", f"As variables, not as secrets:\n{commands}")
     yield from _shared_identities(situation, unread)
     if unread:
         raise NotMadeError(
@@ -146,7 +149,8 @@ def variables(situation: Situation) -> Iterator[Finding]:
 def _shared_identities(situation: Situation, unread: list[str]) -> Iterator[Finding]:
     owners: dict[str, Used] = {}
     for used in used_environments(situation):
-        client = "" if used.name in unread else (situation.github.environment_variables(used.name) or {}).get(VARIABLES[1], "")
+        absent = used.name in unread or _settings(situation, used) is None
+        client = "" if absent else (situation.github.environment_variables(used.name) or {}).get(VARIABLES[1], "")
         first = owners.setdefault(client, used) if client else used
         if first is used or used.stage.approval.one_identity or first.stage.approval.one_identity:
             continue

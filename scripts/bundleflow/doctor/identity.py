@@ -57,10 +57,8 @@ def expected_subjects(situation: Situation) -> Iterator[Finding]:
                 yield note(f"`{used.name}`, {name}: {subject}")
     if customised:
         why = "None of the subjects above is the one that jobs present, so policies made from them let nobody in."
-        fix = (
-            f"`gh api -X PUT repos/{place.repository}/actions/oidc/customization/sub -F use_default=true`, or write each policy by "
-            "what a job presents (the check subject, in a job)."
-        )
+        put_back = f"gh api -X PUT repos/{place.repository}/actions/oidc/customization/sub -F use_default=true"
+        fix = f"Write each policy by what a job presents (the check subject, in a job), or:\n{put_back}"
         yield warning(f"The repository puts its subjects together from claims of its own choice: {customised}.", why, fix)
     elif not form:
         raise NotMadeError(
@@ -105,11 +103,15 @@ def _known_form(claims: Claims) -> Iterator[Finding]:
         other = next(name for name in forms if name != form)
         why = f"GitHub changes a repository to the other form ({other}) when it is renamed or moved."
         fix = policy_command(claims.issuer, claims.audience, forms[other])
-        yield note(f"This is the form {form}. A second policy for the other form keeps the login through such a change.", why, f"`{fix}`")
+        yield note(
+            f"This is the form {form}. A second policy for the other form keeps the login through such a change.",
+            why,
+            f"If you want one:\n{fix}",
+        )
         return
     listing = " or ".join(f"`{each}`" for each in forms.values())
     why = f"The repository's subjects are customised; the forms that GitHub's defaults have are {listing}."
-    fix = f"`{policy_command(claims.issuer, claims.audience, claims.subject)}`, or go back to the default form."
+    fix = f"Go back to the default form, or:\n{policy_command(claims.issuer, claims.audience, claims.subject)}"
     yield warning(f"The presented subject `{claims.subject}` has neither of GitHub's default forms.", why, fix)
 
 

@@ -43,7 +43,10 @@ def root_folder(situation: Situation) -> Iterator[Finding]:
             has = level or "nothing"
             words = "read the deployment's state" if situation.plans_only else "write files, state and lock"
             what = f"{who} has {has} on {nearest}, and {deployed.shown} needs {needed}."
-            yield error(what, f"It cannot {words} in {root}.", _permission_fix("directories", identity, needed, client))
+            fix = _permission_fix("directories", identity, needed, client)
+            if nearest != root.rstrip("/"):
+                fix = f"An administrator makes the folder and lets {who} manage it (Share, Can manage):\ndatabricks workspace mkdirs {root}"
+            yield error(what, f"It cannot {words} in {root}.", fix)
 
 
 def deployed_objects(situation: Situation) -> Iterator[Finding]:
@@ -152,7 +155,7 @@ def _missing(
     sql = f"GRANT {', '.join(each.replace('_', ' ') for each in privileges)} ON {kind.upper()} {_quoted(name)} TO `{client.me.name}`;"
     if found is None:
         what = f"{kind.capitalize()} `{name}` does not exist, or `{client.me.name}` may not see it."
-        yield error(what, f"{what_for} cannot be deployed.", f"If it exists, its owner runs: {sql} If not, make it first.")
+        yield error(what, f"{what_for} cannot be deployed.", f"If there is none, make it first. If there is, its owner runs:\n{sql}")
         return
     if client.me.is_among([found.owner]) or (catalog and client.me.is_among([catalog.owner]) and kind == "catalog"):
         return
@@ -161,7 +164,7 @@ def _missing(
     if missing:
         words = ", ".join(each.replace("_", " ") for each in missing)
         sql = f"GRANT {words} ON {kind.upper()} {_quoted(name)} TO `{client.me.name}`;"
-        yield error(f"`{client.me.name}` has no {words} on {kind} `{name}`.", f"{what_for} cannot be deployed.", f"Its owner runs: {sql}")
+        yield error(f"`{client.me.name}` has no {words} on {kind} `{name}`.", f"{what_for} cannot be deployed.", f"Its owner runs:\n{sql}")
 
 
 def read_state(deployed: Deployed, client: AccessWorkspace) -> Mapping[str, Any]:
@@ -201,7 +204,7 @@ def _path(deployed: Deployed, client: AccessWorkspace, key: str) -> str:
 def _permission_fix(kind: str, identity: str, level: str, client: AccessWorkspace) -> str:
     field = "user_name" if "@" in client.me.name else "service_principal_name"
     body = json.dumps({"access_control_list": [{field: client.me.name, "permission_level": level}]})
-    return f"An administrator runs: `databricks permissions update {kind} {identity} --json '{body}'`"
+    return f"An administrator runs:\ndatabricks permissions update {kind} {identity} --json '{body}'"
 
 
 def _quoted(name: str) -> str:

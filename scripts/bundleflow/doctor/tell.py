@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -13,6 +14,9 @@ from bundleflow.report.terminal import inert
 
 WIDTH = 80
 MARKS: Mapping[Status, str] = {Status.PASSED: "ok", Status.NOT_MADE: "--", Status.NOT_NEEDED: "  "}
+_BETWEEN_BACKTICKS = re.compile(r"`[^`]*`")
+_KEPT = "\ue000"
+"""Stands for a space at which no line may be broken; a character for private use, which is in no name."""
 _COLOURS = {Severity.ERROR: "31", Severity.WARNING: "33", Severity.NOTE: "36"}
 _SIGNS = {Severity.ERROR: "❌", Severity.WARNING: "⚠️", Severity.NOTE: ""}
 
@@ -59,13 +63,16 @@ def _finding_lines(finding: Finding, *, colour: bool) -> Iterator[str]:
 
 
 def _wrapped(label: str, text: str) -> Iterator[str]:
-    """A text below its check, word by word; a line of its own that is too long stays whole."""
+    """A text below its check, word by word.
+
+    What is to be copied stays whole, however long: names and commands between backticks, and every line but the first.
+    """
     first, later = f"      {label}", " " * (6 + len(label))
-    for number, line in enumerate(inert(visible(text)).split("\n")):
-        start = first if number == 0 else later
-        yield from textwrap.wrap(
-            line, WIDTH, initial_indent=start, subsequent_indent=later, break_long_words=False, break_on_hyphens=False
-        ) or [start.rstrip()]
+    head, *rest = inert(visible(text)).split("\n")
+    whole = _BETWEEN_BACKTICKS.sub(lambda found: found[0].replace(" ", _KEPT), head)
+    lines = textwrap.wrap(whole, WIDTH, initial_indent=first, subsequent_indent=later, break_long_words=False, break_on_hyphens=False)
+    yield from (line.replace(_KEPT, " ") for line in lines or [first.rstrip()])
+    yield from (f"{later}{line}".rstrip() for line in rest)
 
 
 def _coloured(text: str, shade: str, colour: bool) -> str:

@@ -126,6 +126,14 @@ def test_hostile_names_reach_neither_terminal_nor_markdown_nor_runner() -> None:
     assert "[a](http" not in text
 
 
+def test_commands_are_not_broken_over_lines() -> None:
+    command = "databricks permissions update directories 1234567890 --json '{\"access_control_list\": []}' and some more words"
+    result = _one(error(f"Some words before it, and then `{command}`, and after.", "b", f"An administrator runs:\n{command}"))
+    lines = list(result_lines(result, colour=False))
+    assert sum(command in line for line in lines) == 2
+    assert f"           {command}" in lines
+
+
 def test_colours_where_they_are_asked_for() -> None:
     result = _one(error("a", "b", "c"))
     assert "\033[31m" in "\n".join(result_lines(result, colour=True))

@@ -208,7 +208,9 @@ def test_held(hub: Hub) -> None:
     sha = hub.world.git("rev-parse", "HEAD")
     made = api.create_deployment(ref=sha, environment="production", task="bundleflow", payload=payload, description="")
     api.set_deployment_state(made, "failure")
-    assert "`prod`" in fires("held", hub.as_job()).what
+    found = fires("held", hub.as_job())
+    assert "`prod`" in found.what
+    assert "gh workflow run cd-prod.yml --ref release -f resume=true" in found.fix
 
 
 def test_pins_by_githubs_history(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

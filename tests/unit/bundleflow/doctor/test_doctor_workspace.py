@@ -162,8 +162,8 @@ def test_grants(space: Space, folder: Path) -> None:
     client.catalogs.create("shop")
     client.schemas.create("given", "shop")
     found = look("grants", space.as_("deployer", folder)).findings
-    assert f"Its owner runs: GRANT USE CATALOG, CREATE SCHEMA ON CATALOG `shop` TO `{DEPLOYER}`;" in [each.fix for each in found]
-    assert f"Its owner runs: GRANT USE SCHEMA, CREATE VOLUME ON SCHEMA `shop`.`given` TO `{DEPLOYER}`;" in [each.fix for each in found]
+    assert f"Its owner runs:\nGRANT USE CATALOG, CREATE SCHEMA ON CATALOG `shop` TO `{DEPLOYER}`;" in [each.fix for each in found]
+    assert f"Its owner runs:\nGRANT USE SCHEMA, CREATE VOLUME ON SCHEMA `shop`.`given` TO `{DEPLOYER}`;" in [each.fix for each in found]
     _grant(client, "catalog", "shop", Privilege.USE_CATALOG, Privilege.CREATE_SCHEMA)
     assert "on schema `shop.given`" in fires("grants", space.as_("deployer", folder)).what
     _grant(client, "schema", "shop.given", Privilege.USE_SCHEMA, Privilege.CREATE_VOLUME)
@@ -219,7 +219,7 @@ def test_deploy_lock(space: Space, folder: Path) -> None:
         space.write(f"{ROOT}/state/deploy.lock", lock | {"AcquisitionTime": "2026-01-01T00:00:00.123456789Z"})
         found = fires("deploy-lock", space.as_("deployer", folder))
         assert "developer@example.com" in found.what
-        assert "gh workflow run cd-staging.yml -f force-lock=true" in found.fix
+        assert "gh workflow run cd-staging.yml --ref main -f force-lock=true" in found.fix
         assert "bundleflow deploy --force-lock --target staging" in found.fix
     finally:
         space.remove(f"{ROOT}/state")
