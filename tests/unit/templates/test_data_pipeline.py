@@ -286,6 +286,19 @@ def test_the_bundle_is_valid_without_a_warning(plain: Path, workspace: str, targ
     assert "Validation OK!" in done.stdout
 
 
+def test_the_picture_is_what_the_kit_draws_of_the_job(plain: Path, workspace: str, tmp_path: Path) -> None:
+    cli = tmp_path / "databricks"
+    cli.write_text(f'#!/bin/sh\nexec "{sys.executable}" -m bundleflow local databricks "$@"\n', encoding="utf-8")
+    cli.chmod(0o755)
+    picture = tmp_path / "pipeline.svg"
+    command = ["bundleflow", "run", "report", "--job", "DataPipelineJob", "--target", "prod", "--output", str(picture)]
+    path = f"{tmp_path}{os.pathsep}{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    done = tool(*command, folder=plain, DATABRICKS_HOST=workspace, DATABRICKS_TOKEN="any", PATH=path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    made, kept = picture.read_text(encoding="utf-8"), (plain / "docs" / "pipeline.svg").read_text(encoding="utf-8")
+    assert made == kept, "make docs/pipeline.svg anew, as the template's README says"
+
+
 def test_the_change_of_the_story_fits(plain: Path) -> None:
     (scene,) = data_pipeline.BAD_ROWS.scenes
     assert isinstance(scene.action, Push)
