@@ -1,7 +1,7 @@
 """The small wheel: what judges and promotes models, for tasks in the workspace; the same content gives the same bytes and name.
 
 A wheel is a zip archive (PyPA, Binary distribution format). It is written here because no library of what a runner installs
-writes one (docs/decisions/0005-small-wheel.md).
+writes one (docs/decisions/0008-small-wheel.md).
 """
 
 from __future__ import annotations
