@@ -35,6 +35,7 @@ EXAMPLES = """examples:
   bundleflow run report 9876543210 --html report.html
   bundleflow run report https://example.cloud.databricks.com/jobs/7/runs/9876543210 --lineage -o markdown
   databricks jobs get-run 9876543210 -o json > run.json && bundleflow run report run.json --output report.html
+  bundleflow run report 9876543210 --compare 9876543000  # with another run than the job's previous one
   bundleflow run report --job nightly --target prod --output docs/nightly.svg     # its graph, before any run"""
 
 CANCEL_PATIENCE_SECONDS = 120.0
