@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import argparse
 import ast
+import importlib
+import json
 import os
 import re
+import shlex
 import subprocess
 import sys
 from pathlib import Path
@@ -14,14 +18,27 @@ import pytest
 import yaml
 
 from bundleflow import __version__
+from bundleflow.cli import COMMANDS
 from bundleflow.records.flow import load_flow
+from bundleflow.releases.models_wheel import VARIABLE
 from bundleflow.templates_callers import KIT_ROOT
 from bundleflow.templates_project import new_project
+from bundleflow_models.verdict import load_gate
 from rehearsal.scenarios import changes
 
 TEMPLATE = KIT_ROOT / "templates" / "iris"
 SECONDS = 120
-SHAPES = {"iris": {}, "a longer name": {"project_name": "flowers-of-the-northern-meadows", "workspace_folder": "/Teams/flowers"}}
+SHAPES = {
+    "dev, main, release": {},
+    "dev, prod, and a longer name": {
+        "project_name": "flowers-of-the-northern-meadows",
+        "workspace_folder": "/Teams/flowers",
+        "flow": "dev-prod",
+        "azure_pipelines": "true",
+    },
+}
+OF_A_SHAPE = {"cd-staging.yml", "azure-pipelines.yml", "set-up.yml"}
+"""Files that not every project has."""
 CALLERS = {
     "lint": ("pull_request", [], {"contents": "read"}),
     "bundle-ci": ("pull_request", ["test"], {"contents": "read", "id-token": "write", "pull-requests": "write"}),
@@ -40,6 +57,33 @@ CALLERS = {
         {"actions": "read", "contents": "read", "deployments": "write", "id-token": "write", "pull-requests": "read"},
     ),
 }
+
+
+JUDGED = """
+import importlib, sys
+from pathlib import Path
+root, package = Path(sys.argv[1]), sys.argv[2]
+sys.path.insert(0, str(root / "src"))
+data, features, training = (importlib.import_module(f"{package}.{name}") for name in ("data", "features", "training"))
+from bundleflow_models import verdict
+from bundleflow_models.verdict.frozen_rows import holdout_sha256
+gate = verdict.load_gate(root / "gates" / "iris.yml")
+table, holdout = features.prepare(data.load()), features.hold_out(data.load())
+rows = features.training_rows(table, holdout)
+
+def answers(rows, trees=40):
+    model = training.fit(rows, training.Settings(trees=trees))
+    asked = holdout[list(features.FEATURES)]
+    return verdict.Predictions(model.predict(asked), model.predict_proba(asked), tuple(model.classes_))
+
+def judge(challenger, rows):
+    found = verdict.judge(gate, holdout, challenger, answers(rows), rows, pinned=holdout_sha256(gate, holdout))
+    print(found.result, *found.codes)
+
+judge(answers(rows, trees=60), rows)
+judge(answers(rows[rows["species"] != "virginica"].reset_index(drop=True)), rows)
+judge(answers(table), table)
+"""
 
 
 @pytest.fixture(scope="module", params=SHAPES.values(), ids=SHAPES)
@@ -65,13 +109,25 @@ def read(path: Path) -> Any:
     return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
+def two_stages(project: Path) -> bool:
+    """Whether staging comes before production."""
+    return bool(read(project / ".bundleflow-answers.yml")["flow"] == "dev-main-release")
+
+
+def callers(project: Path) -> dict[str, tuple[str, list[str], dict[str, str]]]:
+    """Event, stage and permissions of each caller."""
+    return {name: found for name, found in CALLERS.items() if name != "cd-staging" or two_stages(project)}
+
+
 def workflows(project: Path) -> dict[str, Any]:
     return {path.stem: read(path) for path in sorted((project / ".github" / "workflows").iterdir())}
 
 
 def test_everything_is_rendered(project: Path) -> None:
     files, wanted = own_files(project), own_files(TEMPLATE)
-    assert len(files) == len(wanted)
+    there = {path.name for path in files} & OF_A_SHAPE
+    assert there == ({"cd-staging.yml"} if two_stages(project) else {"azure-pipelines.yml", "set-up.yml"})
+    assert len(files) == len(wanted) - len(OF_A_SHAPE) + len(there)
     for path in files:
         assert path.suffix != ".jinja"
         assert not re.search(r"<%|%>", path.read_text(encoding="utf-8")), path
@@ -105,8 +161,8 @@ def test_callers_are_pinned_to_this_kits_commit_and_small(project: Path) -> None
 
 def test_callers_start_on_their_event_and_by_hand_with_least_permissions(project: Path) -> None:
     found = workflows(project)
-    assert set(found) == set(CALLERS)
-    for name, (event, _, permissions) in CALLERS.items():
+    assert set(found) == set(callers(project))
+    for name, (event, _, permissions) in callers(project).items():
         workflow = found[name]
         triggers = workflow[True]  # YAML 1.1 reads the key `on` as true
         assert set(triggers) == {event, "workflow_dispatch", *(["schedule"] if name == "cleanup" else [])}
@@ -135,6 +191,8 @@ def test_flow_file_is_valid_and_agrees_with_bundle_and_callers(project: Path) ->
     jobs = {key for path in (project / "resources").iterdir() for key in read(path)["resources"].get("jobs", {})}
     assert {stage.target for stage in flow.stages.values()} == set(bundle["targets"])
     assert {job for stage in flow.stages.values() for job in stage.run} <= jobs
+    prod = workflows(project)["cd-prod"][True]["push"]["branches"]
+    assert prod == (["release"] if two_stages(project) else ["main"])
     assert (project / str(flow.unit_tests.requirements)).is_file()
     assert (project / flow.unit_tests.path).is_dir()
     for name, workflow in workflows(project).items():
@@ -155,7 +213,7 @@ def test_bundle_has_no_host_and_depends_on_nobody(project: Path) -> None:
     assert not re.search(r"^\s*(host|profile):", text, re.MULTILINE)
     assert "current_user" not in text
     roots = [target["workspace"]["root_path"] for target in read(project / "databricks.yml")["targets"].values()]
-    assert len(set(roots)) == 4
+    assert len(set(roots)) == (4 if two_stages(project) else 3)
     assert roots[1].endswith("${var.suffix}")
 
 
@@ -170,6 +228,66 @@ def test_every_name_of_the_test_target_has_the_suffix(project: Path) -> None:
     assert resources["registered_models"]["classifier"]["schema_name"] == "${resources.schemas.main.name}"
 
 
+def job_of(project: Path, name: str) -> dict[str, Any]:
+    job = read(project / "resources" / f"{name}.job.yml")["resources"]["jobs"][name]
+    assert isinstance(job, dict)
+    return job
+
+
+def test_the_deployment_job_is_one_to_the_workspace_and_to_the_flow_file(project: Path) -> None:
+    job, (model,) = job_of(project, "model_deployment"), load_flow(project / "bundleflow.yml").models.values()
+    assert (model.promoter, model.deployment_job) == ("workspace", "model_deployment")
+    assert [parameter["name"] for parameter in job["parameters"]] == ["model_name", "model_version"]
+    assert job["max_concurrent_runs"] == 1
+    tasks = {task["task_key"]: task for task in job["tasks"]}
+    (approval,) = [key for key in tasks if key.casefold().startswith("approval")]
+    assert list(tasks) == ["evaluation", approval, "deployment"]
+    # A retry would ask for the approval again and again.
+    assert all(task["max_retries"] == 0 for task in tasks.values())
+    given = tasks["deployment"]["notebook_task"]["base_parameters"]
+    assert given["approval_task"] == approval
+    # A pull request's own deployment has a suffix; the flow file speaks of the others.
+    assert given["endpoint"] == f"{model.endpoint}${{var.suffix}}"
+    assert given["endpoint"] == job_of(project, "realtime_inference")["tasks"][0]["notebook_task"]["base_parameters"]["endpoint"]
+
+
+def test_models_are_promoted_where_people_are_asked_in_production_only(project: Path) -> None:
+    stages = load_flow(project / "bundleflow.yml").stages
+    assert {name for name, stage in stages.items() if stage.promote} == ({"staging", "prod"} if two_stages(project) else {"dev", "prod"})
+    assert {name for name, stage in stages.items() if stage.model_environment} == {"prod"}
+
+
+def test_every_job_is_serverless_and_has_the_wheel_that_the_kit_lays_beside_the_bundle(project: Path) -> None:
+    variables = read(project / "databricks.yml")["variables"]
+    assert f"${{workspace.root_path}}/.bundleflow/${{var.{VARIABLE}}}" in variables["python_packages"]["default"]
+    assert variables[VARIABLE]["default"] == f"bundleflow_models-{__version__}-py3-none-any.whl"
+    for path in (project / "resources").glob("*.job.yml"):
+        (job,) = read(path)["resources"]["jobs"].values()
+        (environment,) = job["environments"]
+        assert environment["spec"]["dependencies"] == "${var.python_packages}"
+        assert {task["environment_key"] for task in job["tasks"]} == {environment["environment_key"]}
+        assert "cluster" not in path.read_text(encoding="utf-8")
+
+
+def test_the_gate_asks_for_the_table_that_is_frozen(project: Path) -> None:
+    flow = load_flow(project / "bundleflow.yml")
+    gate = load_gate(project / flow.models["classifier"].gate)
+    assert gate.table("prod.iris.classifier") == "prod.iris.holdout"
+    assert (gate.holdout.key, gate.holdout.label) == (("flower_id",), "species")
+    assert (gate.checks.pinned, gate.checks.leakage, gate.checks.max_duplicates) == ("required", "required", 0)
+    assert 0 < gate.policy.eps <= 0.05
+    assert gate.floors["accuracy"] >= 0.8
+
+
+def test_a_real_hold_out_is_judged_by_the_gate(project: Path) -> None:
+    """The functions of the project with the kit's own verdict: an equal model is let through, a worse one and a leaking one are not."""
+    done = tool(sys.executable, "-c", JUDGED, str(project), next((project / "src").iterdir()).name, folder=project)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[0] == "passed"
+    assert "below-floor" in done.stdout.splitlines()[1]
+    assert "leakage" in done.stdout.splitlines()[2]
+
+
 def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> None:
     for path in (project / "notebooks").iterdir():
         text = path.read_text(encoding="utf-8")
@@ -177,6 +295,63 @@ def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> Non
         assert len(text.splitlines()) < 60
         assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
         assert not re.search(r"rehears|\blocal\b|127\.0\.0\.1|environ", text)
+
+
+@pytest.fixture(scope="module", params=["dev-main-release", "dev-prod"])
+def pipelines(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of each flow with its pipeline for Azure DevOps."""
+    folder = tmp_path_factory.mktemp("azure") / "iris"
+    new_project("iris", folder, answers={"flow": request.param, "azure_pipelines": "true"}, ask=False)
+    return folder
+
+
+def steps_of(job: dict[str, Any]) -> list[dict[str, Any]]:
+    steps = job["steps"] if "steps" in job else job["strategy"]["runOnce"]["deploy"]["steps"]
+    assert isinstance(steps, list)
+    return steps
+
+
+def test_the_pipeline_of_azure_devops_fits_the_schema_of_its_language_server(pipelines: Path, tmp_path: Path) -> None:
+    for name in ("azure-pipelines.yml", "azure-pipelines/set-up.yml"):
+        # Azure reads every scalar as text, and so does the schema.
+        content = yaml.load((pipelines / name).read_text(encoding="utf-8"), Loader=yaml.BaseLoader)
+        for file, valid in ((content, True), ({**content, "stepz": []}, False)):
+            (tmp_path / "file.json").write_text(json.dumps(file), encoding="utf-8")
+            schema = ["--builtin-schema", "vendor.azure-pipelines", "--data-transform", "azure-pipelines", "--regex-variant", "nonunicode"]
+            done = tool("check-jsonschema", *schema, "file.json", folder=tmp_path)
+            assert (done.returncode == 0) is valid, done.stdout + done.stderr
+
+
+def test_the_pipeline_asks_before_production_and_deploys_what_was_planned(pipelines: Path) -> None:
+    stages = {stage["stage"]: stage for stage in read(pipelines / "azure-pipelines.yml")["stages"]}
+    staged = read(pipelines / ".bundleflow-answers.yml")["flow"] == "dev-main-release"
+    assert list(stages) == ["check", "dev", *(["staging"] if staged else []), "plan", "production"]
+    assert stages["plan"]["dependsOn"] == ("staging" if staged else "check")
+    assert stages["production"]["dependsOn"] == "plan"
+    assert [job["environment"] for stage in stages.values() for job in stage["jobs"] if "deployment" in job] == [
+        name for name in stages if name not in ("check", "plan")
+    ]
+    for stage in stages.values():
+        # A pull request deploys nothing but its own copy, which the stage `check` does.
+        assert stage["stage"] in ("check", "production") or "ne(variables['Build.Reason'], 'PullRequest')" in stage["condition"]
+        for job in stage["jobs"]:
+            assert job["timeoutInMinutes"] > 0
+            assert steps_of(job)[0]["template"] == "azure-pipelines/set-up.yml"
+    (script,) = [step["inputs"]["inlineScript"] for step in steps_of(stages["production"]["jobs"][0]) if "inputs" in step]
+    assert script.index("diff ") < script.index("bundleflow deploy ")
+
+
+def test_the_pipeline_calls_commands_that_there_are(pipelines: Path) -> None:
+    found = set()
+    for name in ("azure-pipelines.yml", "azure-pipelines/set-up.yml"):
+        for line in re.findall(r"\bbundleflow [a-z].*", re.sub(r"displayName:.*|#.*", "", (pipelines / name).read_text(encoding="utf-8"))):
+            argv = shlex.split(line.partition(">")[0])[1:]
+            module = importlib.import_module(COMMANDS[argv[0]].module)
+            parser = argparse.ArgumentParser()
+            module.add_arguments(parser)
+            parser.parse_args(argv[1:])
+            found.add(" ".join(argv[:2]))
+    assert {"deploy-stage --stage", "test-integration --environment", "plan --target", "deploy --target", "model connect"} <= found
 
 
 def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
