@@ -192,6 +192,38 @@ def test_the_story_counts_what_is_there(plain: Path) -> None:
     assert judging.count("lexical") == pdf_chatbot.JUDGING
 
 
+MEASURE = """
+from pathlib import Path
+from pdf_chatbot import chatbot, documents, embedding, evaluation, questions, retrieval
+pages = [page for document in documents.fetch("sample_data/pdf", "all") for page in documents.pages(document)]
+index = retrieval.Index.of(documents.cut(pages, 40, 10), pages, embedding.HashedLetters())
+asked = questions.load(Path("evaluation/questions.csv"))
+threshold = evaluation.tune(chatbot.Chatbot(index, chatbot.Settings()), questions.for_purpose(asked, "tuning"))
+judging = questions.for_purpose(asked, "judging")
+texts = judging["question"].tolist()
+answers = chatbot.Chatbot(index, chatbot.Settings(threshold=threshold)).answers(texts)
+naive = {"tf-idf": evaluation.tfidf_ranking(index, texts), "random": evaluation.random_ranking(index, texts)}
+for each in evaluation.measures(judging, answers, naive):
+    interval = f" ({each.low:.2f} to {each.high:.2f})" if each.low < each.high else ""
+    print(f"{each.ranking}|{each.metric}|{each.kind}|{each.value:.2f}{interval}")
+"""
+
+
+def test_the_readme_says_what_the_samples_give(plain: Path) -> None:
+    done = tool(sys.executable, "-c", MEASURE, folder=plain, PYTHONPATH="src")
+    assert done.returncode == 0, done.stderr
+    measured = {tuple(line.split("|")[:3]): line.split("|")[3] for line in done.stdout.splitlines()}
+    lines = {
+        "right page among the first three": ("chatbot", "hit_at_3"), "mean reciprocal rank": ("chatbot", "mrr"),
+        "the same of TF-IDF": ("tf-idf", "mrr"), "the same of a random ranking": ("random", "mrr"),
+        "answer holds the right words": ("chatbot", "answer_contained"), "abstains": ("chatbot", "abstained"),
+    }  # fmt: skip
+    readme = (plain / "README.md").read_text(encoding="utf-8")
+    for title, key in lines.items():
+        cells = [measured.get((*key, kind), "") for kind in ("lexical", "paraphrased", "unanswerable")]
+        assert " ".join(f"| {title} | {' | '.join(cells)} |".split()) in readme
+
+
 def test_the_picture_shows_the_jobs_tasks(project: Path) -> None:
     picture = (project / "docs" / "chatbot.svg").read_text(encoding="utf-8")
     assert all(task in picture for task in pdf_chatbot.TASKS)
