@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,18 @@ from report_example import rehearsal
 from bundleflow.adapters.runner import Runner
 from bundleflow.records.errors import BundleflowError
 from bundleflow.records.plan import Action, FieldChange, Plan, PlanEntry
-from bundleflow.records.run import Compute, RunRecord, TaskRecord
+from bundleflow.records.run import (
+    Attempt,
+    Comparison,
+    Compute,
+    DeploymentRecord,
+    Iterations,
+    Lineage,
+    RunRecord,
+    TableUse,
+    TaskChange,
+    TaskRecord,
+)
 from bundleflow.releases.comment import marker
 from bundleflow.releases.digest import hide_secrets
 from bundleflow.report.errors import error_markdown, report_error
@@ -62,7 +73,26 @@ def job_run(text: str) -> RunRecord:
         TaskRecord(f"then {text}", 3, "notebook", "TERMINATED", "SUCCESS", text, 2000, 3000, depends_on=(text,), output=text, url=text),
     )
     run = RunRecord(1, 7, text, text, PAGE, "TERMINATED", "FAILED", text, text, text, 1000, 3000)
-    return RunRecord(**{**vars(run), "tasks": tasks, "parameters": ((text, text),)})
+    earlier = (Attempt(9, 0, "TERMINATED", "FAILED", text, 1000, 1500),)
+    iterations = Iterations(2, 1, 1, turns=(replace(earlier[0], number=1),), errors=((text, 3),))
+    asked = {"kind": "condition", "source": text, "description": text, "condition": text, "outcome": text, "branches": ((text, text),)}
+    tasks += (
+        TaskRecord(
+            f"if {text}", 4, life_cycle_state="TERMINATED", result_state="SUCCESS", depends_on=(text,), start_ms=1, end_ms=2, **asked
+        ),
+        TaskRecord(f"each {text}", 5, "for_each", "TERMINATED", "FAILED", text, 1, 2, attempt=1, earlier=earlier, iterations=iterations),
+    )
+    return replace(
+        run,
+        tasks=tasks,
+        parameters=((text, text),),
+        creator=text,
+        schedule=text,
+        notes=(text,),
+        deployment=DeploymentRecord(text, text, text, text, text, text, text),
+        lineage=Lineage((TableUse(text, text, task=text), TableUse(f"/Volumes/{text}", text, write=True, task=f"if {text}")), text, text),
+        comparison=Comparison(8, PAGE, "TERMINATED", "SUCCESS", 1, 1000, (TaskChange(text, "slower", 1000, 9000),)),
+    )
 
 
 def error(text: str) -> BundleflowError:

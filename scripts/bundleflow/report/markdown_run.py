@@ -57,7 +57,7 @@ def _facts(run: RunRecord) -> str:
     facts += [f"commit {code(made.commit[:12])}"] if made and made.commit else []
     text = " · ".join(facts)
     if made and made.note:
-        text += f"\n\n{escape(made.note)}"
+        text += f"\n\n{escape(made.note, 600)}"
     if run.parameters:
         text += "\n\nParameters: " + ", ".join(f"{code(name, 80)} = {code(value, 120)}" for name, value in run.parameters)
     return text
@@ -67,7 +67,7 @@ def _table(run: RunRecord) -> str:
     queued = any(task.queue_ms for task in run.tasks)
     rows = []
     for task in run.tasks[:TABLE_TASKS]:
-        cells = [f"{mark(task.state, task.final)} {code(task.key, 100)}", escape(_state(task)), escape(kind_of(task))]
+        cells = [f"{mark(task.state, task.final)} {code(task.key, 100)}", escape(_state(task), 200), escape(kind_of(task), 60)]
         cells += [_time(task.queue_ms)] if queued else []
         cells += [_time(task.setup_ms), _time(task.execution_ms or task.duration_ms), escape(task.compute.words, 80)]
         rows.append([*cells, link(f"run {task.run_id}", task.url) if task.run_id else ""])
@@ -127,7 +127,7 @@ def _lineage(run: RunRecord, lineage: Lineage) -> str:
     for key in dict.fromkeys(use.task for use in lineage.uses):
         read, wrote = (", ".join(code(name, 120) for name in lineage.names(write=write, task=key)[:20]) for write in (False, True))
         rows.append([code(key, 100) if key else "the run", read, wrote])
-    parts = [f"From {code(lineage.source)}.{note}"]
+    parts = [f"From {code(lineage.source, 120)}.{note}"]
     parts += [_named("Upstream, only read", lineage.upstream), _named("Downstream, written", lineage.downstream)]
     parts += [lineage_graph(run)] if rows else []
     parts += ["\n".join(table(["task", "read", "wrote"], rows[:TABLE_TASKS]))] if rows else []
