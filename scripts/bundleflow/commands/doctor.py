@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -53,6 +54,8 @@ def run(args: argparse.Namespace) -> int:
         for check in checks:
             print(f"{check.id:<21} {check.title}")
         return ExitCode.OK
+    # What a token may not read is told by the check; PyGithub would log each refusal as well.
+    logging.getLogger("github").setLevel(logging.ERROR)
     situation = _situation(args)
     _begin_imports(situation)
     results: list[Result] = []
@@ -111,7 +114,9 @@ class _Progress:
     def __init__(self, *, quiet: bool, total: int) -> None:
         self._stream = sys.stderr if quiet else sys.stdout
         self._colour = self._stream.isatty() and not os.environ.get("NO_COLOR")
-        self._on_terminal, self._total, self._number = sys.stderr.isatty(), total, 0
+        # A runner may give a job a terminal, and keeps every line: there is nothing to overwrite in a log.
+        self._on_terminal = sys.stderr.isatty() and os.environ.get("GITHUB_ACTIONS") != "true"
+        self._total, self._number = total, 0
         self._area, self._told = "", ""
 
     def __enter__(self) -> _Progress:

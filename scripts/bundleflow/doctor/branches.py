@@ -47,6 +47,14 @@ def branches_of(situation: Situation, stage: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(branch for branch in found if not set("*?[") & set(branch)))
 
 
+def branches_using(situation: Situation, environment: str) -> tuple[str, ...]:
+    """Branches whose push starts a workflow of the kit that uses an environment, to deploy, to plan or to promote; no patterns."""
+    keys = ("environment", "plan-environment", "model-environment")
+    calls = [call for call in situation.calls if environment.lower() in {call.inputs.get(key, "").lower() for key in keys}]
+    found = (branch for call in calls for branch in call.file.push_branches())
+    return tuple(dict.fromkeys(branch for branch in found if not set("*?[") & set(branch)))
+
+
 def release_branches(situation: Situation) -> tuple[tuple[str, Stage], ...]:
     """Branches that are worth a rule, each with its stage: those of staging and production. A development branch takes pushes."""
     found: dict[str, Stage] = {}

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from bundleflow.adapters.github_settings import EnvironmentSettings
-from bundleflow.doctor.branches import branches_of
+from bundleflow.doctor.branches import branches_using
 from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
 from bundleflow.doctor.situation import Situation
 from bundleflow.doctor.workflows import matches
@@ -94,12 +94,12 @@ def admin_bypass(situation: Situation) -> Iterator[Finding]:
 
 
 def environment_branches(situation: Situation) -> Iterator[Finding]:
-    """Only the branch that a stage is deployed from may use its environment."""
+    """Only the branches whose workflows use an environment may use it, and they may."""
     for used in used_environments(situation):
         settings = _settings(situation, used)
         if settings is None or used.stage.per_pull_request:
             continue
-        sources = branches_of(situation, used.stage.name)
+        sources = branches_using(situation, used.name)
         if settings.branches is None or any(not pattern.strip("*/") for pattern in settings.branches):
             yield _open_to_all(used, sources)
             continue
@@ -107,14 +107,12 @@ def environment_branches(situation: Situation) -> Iterator[Finding]:
             if not any(matches(pattern, branch) for pattern in settings.branches):
                 listing = ", ".join(f"`{pattern}`" for pattern in settings.branches)
                 why = "GitHub fails the job before its first step."
-                what = (
-                    f"Stage `{used.stage.name}` is deployed from `{branch}`, which environment `{used.name}` does not let in ({listing})."
-                )
+                what = f"A workflow on branch `{branch}` uses environment `{used.name}`, which does not let it in ({listing})."
                 yield error(what, why, f"{_click(used)}Deployment branches and tags → add `{branch}`.")
 
 
 def _open_to_all(used: Used, sources: tuple[str, ...]) -> Finding:
-    only = f"only `{sources[0]}`" if sources else "only the branch that it is deployed from"
+    only = f"only {' and '.join(f'`{each}`' for each in sources)}" if sources else "only the branch that it is deployed from"
     fix = f"{_click(used)}Deployment branches and tags → Selected branches → {only}."
     what = f"Environment `{used.name}` may be used from any branch."
     why = "Whoever may push a branch can run a workflow of their own with this environment's identity."

@@ -8,7 +8,7 @@ from typing import Any
 
 from bundleflow.adapters.workspace_access import AccessWorkspace, Securable, has_level
 from bundleflow.adoption.checklist import WRITES
-from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note
+from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
 from bundleflow.doctor.situation import Deployed, Situation
 
 STATE_LIMIT_BYTES = 50_000_000
@@ -44,6 +44,10 @@ def root_folder(situation: Situation) -> Iterator[Finding]:
             words = "read the deployment's state" if situation.plans_only else "write files, state and lock"
             what = f"{who} has {has} on {nearest}, and {deployed.shown} needs {needed}."
             fix = _permission_fix("directories", identity, needed, client)
+            if not level and nearest == root.rstrip("/"):
+                why = f"Unless it made the folder itself, it cannot {words} there."
+                yield warning(f"No permission of {who} on {root} is listed; {deployed.shown} needs {needed}.", why, fix)
+                continue
             if nearest != root.rstrip("/"):
                 fix = f"An administrator makes the folder and lets {who} manage it (Share, Can manage):\ndatabricks workspace mkdirs {root}"
             yield error(what, f"It cannot {words} in {root}.", fix)

@@ -121,6 +121,11 @@ def test_environment_branches(hub: Hub) -> None:
     assert "only `release`" in fires("environment-branches", hub.as_job()).fix
     hub.environment("production", branches=["rel/*"], **SAFE)
     assert "`rel/*`" in fires("environment-branches", hub.as_job()).what
+    hub.environment("production-plan", branches=["release"])
+    hub.environment("production", branches=["release"], **SAFE)
+    assert "branch `main` uses environment `production-plan`" in fires("environment-branches", hub.as_job()).what
+    hub.environment("production-plan")
+    assert "only `release` and `main`" in fires("environment-branches", hub.as_job(), Severity.WARNING).fix
     hub.environment("production", branches=["re*"], **SAFE)
     hub.environment("staging")
     assert "`staging`" in fires("environment-branches", hub.as_job(), Severity.WARNING).what

@@ -116,9 +116,13 @@ def test_without_a_stage_nobody_knows_whose_workspace_it_is(space: Space, folder
 
 
 def test_root_folder(space: Space, folder: Path) -> None:
-    found = fires("root-folder", space.as_("deployer", folder))
-    assert f"`{DEPLOYER}` has nothing on {ROOT}" in found.what
+    found = fires("root-folder", space.as_("deployer", folder), Severity.WARNING)
+    assert f"No permission of `{DEPLOYER}` on {ROOT} is listed" in found.what
     assert "databricks permissions update directories" in found.fix
+    (folder / "databricks.yml").write_text(BUNDLE.replace(ROOT, f"{ROOT}-new"))
+    found = fires("root-folder", space.as_("deployer", folder))
+    assert f"databricks workspace mkdirs {ROOT}-new" in found.fix
+    (folder / "databricks.yml").write_text(BUNDLE)
     client = space.client()
     number = str(client.workspace.get_status(ROOT).object_id)
     given = [
