@@ -39,6 +39,11 @@ def probes(job: dict[str, Any]) -> bool:
     return bool(runs) and all(run.startswith("scripts/platform ") for run in runs)
 
 
+def publishes(job: dict[str, Any]) -> bool:
+    """Whether a job makes a release of this kit."""
+    return any("scripts/release publish" in str(step.get("run", "")) for step in job.get("steps", []))
+
+
 def scalars(value: Any) -> Iterator[Any]:
     """Every value below."""
     if isinstance(value, dict):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from .files import KIT, ROOT, YamlFile
-from .jobs import PROMOTE, commands, deploys, jobs_with_steps, logs_in, probes, scalars
+from .jobs import PROMOTE, commands, deploys, jobs_with_steps, logs_in, probes, publishes, scalars
 from .registry import rule
 
 THIRD_PARTY = {"actions/checkout", "actions/upload-artifact", "actions/download-artifact"}
@@ -55,7 +55,7 @@ def permissions_that_are_used(file: YamlFile) -> Iterator[str]:
             yield f"job {name} may read deployments and does not"
         if permissions.get("pull-requests") == "write" and not set(done) & {"ci", "propose-release", "comment"}:
             yield f"job {name} may write pull requests and does not"
-        if permissions.get("contents") == "write":
+        if permissions.get("contents") == "write" and not publishes(job):
             yield f"job {name} may change the repository"
 
 
@@ -129,6 +129,27 @@ def timeouts(file: YamlFile) -> Iterator[str]:
         for step in job["steps"]:
             if step.get("timeout-minutes", 0) >= minutes:
                 yield f"job {name}: a step may take as long as the job"
+
+
+@rule
+def releases_are_bound_and_gated(file: YamlFile) -> Iterator[str]:
+    """A release of the kit: started by a person, checked first, behind an environment's gate, from the commit of the run, one at a time."""
+    for name, job in jobs_with_steps(file):
+        if not publishes(job):
+            continue
+        if set(file.triggers) != {"workflow_dispatch"}:
+            yield f"job {name} publishes in a workflow that something else than a person starts"
+        if not job.get("environment"):
+            yield f"job {name} publishes without an environment, so nobody is asked"
+        checked = [
+            key for key, other in jobs_with_steps(file) if any(step.get("run") == "scripts/release check" for step in other["steps"])
+        ]
+        if not set(checked) & set(job.get("needs", [])):
+            yield f"job {name} publishes what no job before the gate has checked"
+        if any("ref" in step.get("with", {}) for step in job["steps"]):
+            yield f"job {name} checks out something else than the commit of the run"
+        if (file.data.get("concurrency") or {}).get("cancel-in-progress") is not False:
+            yield f"job {name}: two releases could be made at once, or one be cancelled half way"
 
 
 @rule

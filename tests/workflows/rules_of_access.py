@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from .files import YamlFile
-from .jobs import LOGIN, PROMOTE, commands, deploys, jobs_with_steps, logs_in, probes, scalars
+from .jobs import LOGIN, PROMOTE, commands, deploys, jobs_with_steps, logs_in, probes, publishes, scalars
 from .registry import rule
 
 
@@ -61,7 +61,7 @@ def environment_of_each_login(file: YamlFile) -> Iterator[str]:
         if probes(job):
             continue
         if not logs_in(job):
-            if environment is not None:
+            if environment is not None and not publishes(job):
                 yield f"job {name} names an environment and does not log in"
             continue
         name_of = str(environment.get("name")) if isinstance(environment, dict) else ""
