@@ -58,6 +58,8 @@ def run_of(pages: Sequence[Json]) -> RunRecord:
     """
     if not pages or not all(isinstance(page, Mapping) and isinstance(page.get("run_id"), int) for page in pages):
         raise ValueError("it has no `run_id`, so it is no answer of jobs/runs/get")
+    if any(isinstance(page.get("state"), str) for page in pages):
+        raise ValueError("it is the JSON of a run report, which no report is made from again")
     if len({page["run_id"] for page in pages}) > 1:
         raise ValueError("its pages are of different runs")
     merged = dict(pages[0])

@@ -120,6 +120,12 @@ def test_a_file_that_holds_no_run_is_refused_by_name(tmp_path: Path, text: str) 
         run_from_file(tmp_path / "run.json")
 
 
+def test_the_json_of_a_report_is_not_taken_for_a_run(tmp_path: Path, run: RunRecord) -> None:
+    (tmp_path / "run.json").write_text(json.dumps(run.as_dict()))
+    with pytest.raises(BundleflowError, match="the JSON of a run report"):
+        run_from_file(tmp_path / "run.json")
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
 def test_a_file_may_come_from_any_shell_and_says_what_it_lacks(tmp_path: Path, encoding: str) -> None:
     (tmp_path / "run.json").write_text(json.dumps(examples.pipeline_json()), encoding=encoding)
