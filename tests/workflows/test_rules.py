@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from . import rules, rules_of_access  # noqa: F401 - fill the register
