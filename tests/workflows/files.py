@@ -93,7 +93,7 @@ def all_files() -> tuple[YamlFile, ...]:
         "action.y*ml",
         "actions/*/action.y*ml",
         "templates/*/**/workflows/*.y*ml",
-        "templates/*/**/workflows/*.y*ml.jinja",
+        "templates/*/**/workflows/*.y*ml*.jinja",
         "templates/*/**/action.y*ml*",
     )
     found = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
