@@ -11,7 +11,9 @@ import select
 import subprocess
 import sys
 from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -222,6 +224,56 @@ def test_the_readme_says_what_the_samples_give(plain: Path) -> None:
     for title, key in lines.items():
         cells = [measured.get((*key, kind), "") for kind in ("lexical", "paraphrased", "unanswerable")]
         assert " ".join(f"| {title} | {' | '.join(cells)} |".split()) in readme
+
+
+ASK = """
+from pdf_chatbot import embedding, readers, registry, retrieval
+from pdf_chatbot.chatbot import Settings
+from pdf_chatbot.documents import Chunk
+embedder = embedding.embedder("embeds")
+print(embedder.embed(["one", "three"]).tolist())
+passages = [retrieval.Found(Chunk("a.pdf#1-1", "a.pdf", 1, "It is green."), 0.5)]
+print(readers.reader("speaks", embedder).read("Which colour?", passages).answer)
+print(sorted(each.name for each in registry._resources(Settings("embeds", "speaks"))))
+print([column.name for column in registry.signature().outputs])
+"""
+
+
+class ServingEndpoints(BaseHTTPRequestHandler):
+    """Two serving endpoints with OpenAI's form of request and answer."""
+
+    def do_POST(self) -> None:
+        request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        if self.path == "/serving-endpoints/embeds/invocations":
+            numbers = [{"index": place, "embedding": [float(len(text)), 0.0]} for place, text in enumerate(request["input"])]
+            answer: dict[str, Any] = {"data": numbers}
+        elif self.path == "/serving-endpoints/speaks/invocations":
+            answer = {"choices": [{"message": {"content": f"Green [1], of {len(request['messages'])} messages."}}]}
+        else:
+            self.send_error(404)
+            return
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps(answer).encode())
+
+    def log_message(self, *_: Any) -> None:
+        """Say nothing."""
+
+
+def test_endpoints_are_asked_by_mlflows_own_client(plain: Path, tmp_path: Path) -> None:
+    script = tmp_path / "ask.py"  # a file: pyspark takes `python -c` for a doctest and ends it
+    script.write_text(ASK, encoding="utf-8")
+    with ThreadingHTTPServer(("127.0.0.1", 0), ServingEndpoints) as server:
+        Thread(target=server.serve_forever, daemon=True).start()
+        host = f"http://127.0.0.1:{server.server_port}"
+        done = tool(sys.executable, str(script), folder=plain, PYTHONPATH="src", DATABRICKS_HOST=host, DATABRICKS_TOKEN="any")
+        server.shutdown()
+    assert done.returncode == 0, done.stderr
+    vectors, answer, resources_of_model, outputs = done.stdout.splitlines()
+    assert vectors == "[[1.0, 0.0], [1.0, 0.0]]"
+    assert answer == "Green [1], of 2 messages."
+    assert resources_of_model == "['embeds', 'speaks']"
+    assert outputs == "['answer', 'abstained', 'sources', 'prediction', 'score', 'answered_by']"
 
 
 def test_the_picture_shows_the_jobs_tasks(project: Path) -> None:
