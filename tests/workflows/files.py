@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -97,4 +98,6 @@ def all_files() -> tuple[YamlFile, ...]:
         "templates/*/**/action.y*ml*",
     )
     found = sorted({path for pattern in patterns for path in ROOT.glob(pattern)})
-    return tuple(parse(name, render(name)) for name in (path.relative_to(ROOT).as_posix() for path in found))
+    names = [path.relative_to(ROOT).as_posix() for path in found]
+    # A file that not every project has is named by a condition; here it stands under the name that it gets.
+    return tuple(parse(re.sub("<%%.*?%%>", "", name), render(name)) for name in names)
