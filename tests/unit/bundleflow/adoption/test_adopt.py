@@ -132,6 +132,7 @@ def test_several_bundles_share_the_flow_file_and_the_odd_one_is_named(tmp_path: 
     assert "it has no target ci, dev, prod" in next(note.text for note in propose(survey(folder)).notes if note.subject == "other")
     bundle_ci = yaml.safe_load((folder / ".github" / "workflows" / "bundle-ci.yml").read_text())
     assert bundle_ci["jobs"]["required"]["needs"] == ["detect", "bundle-ci"]
+    assert bundle_ci[True]["schedule"] == [{"cron": "23 3 * * *"}], "all bundles each night: `on` is true in YAML 1.1"
     staging = yaml.safe_load((folder / ".github" / "workflows" / "cd-prod.yml").read_text())
     assert staging["jobs"]["cd-prod"]["strategy"]["matrix"]["bundle"] == ["a b", "c,d"]
     assert staging["jobs"]["cd-prod"]["with"]["bundle-dir"] == "${{ matrix.bundle }}"
