@@ -25,7 +25,9 @@ def pinned_files(root: Path) -> list[Path]:
     """The files that can name a commit of the kit."""
     folder = root / WORKFLOWS
     found = sorted([*folder.glob("*.yml"), *folder.glob("*.yaml"), *root.glob(".github/actions/*/action.y*ml")])
-    return [path for path in [root / FLOW_FILE, root / ANSWERS_FILE, *found] if path.is_file()]
+    # Flow file, accepted warnings and gate files name their schema by the commit.
+    own = sorted([*root.glob("*.yml"), *root.glob("gates/*.y*ml")])
+    return [path for path in dict.fromkeys([root / FLOW_FILE, root / ANSWERS_FILE, *own, *found]) if path.is_file()]
 
 
 def moved(text: str, sha: str, version: str) -> str:

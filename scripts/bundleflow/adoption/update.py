@@ -16,6 +16,8 @@ from enum import StrEnum
 from pathlib import Path
 
 from bundleflow import __version__
+from bundleflow.adapters.cli_lock import LOCK_FILE, load_lock
+from bundleflow.adapters.cli_release import check_version, load_table, version_key
 from bundleflow.adoption.pins import ANSWERS_FILE, moved, objections, pinned_files, refs
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.flow import FLOW_FILE, check_flow
@@ -210,14 +212,30 @@ def _merge_file(ours: str, base: str, theirs: str) -> tuple[str, bool]:
 def _notes(root: Path, files: Mapping[str, FileUpdate], pinned: Mapping[str, str], named: list[str], kit_root: Path) -> Iterator[str]:
     for path, text in pinned.items():
         new = files[path].new if path in files else None
-        if path.endswith((".yml", ".yaml")) and path not in (FLOW_FILE, ANSWERS_FILE):
+        if path.startswith(".github/"):
             yield from objections(path, text if new is None else new, kit_root)
     for ref in named:
         if len(ref) != 40 or not set(ref) <= set("0123456789abcdef"):
             yield f"the kit is pinned to `{ref}`, which can move: write the full commit instead"
+    yield from _lock_notes(root)
     if (root / FLOW_FILE).is_file():
         _, problems = check_flow(root / FLOW_FILE)
         yield from (f"{FLOW_FILE}:{each.position.line}: {each.cause}. {each.fix}".strip() for each in problems)
+
+
+def _lock_notes(root: Path) -> Iterator[str]:
+    """The locked Databricks CLI, where this kit was not tried with it or would take a newer one."""
+    table = load_table()
+    try:
+        lock = load_lock(root / LOCK_FILE)
+        if lock is None:
+            return
+        check_version(lock.cli, table)
+    except BundleflowError as error:
+        yield f"{LOCK_FILE}: {error.cause} `bundleflow cli update` writes it anew"
+        return
+    if version_key(lock.cli) < version_key(table.pinned):
+        yield f"{LOCK_FILE} has Databricks CLI {lock.cli}; this kit is tried with {table.pinned} (`bundleflow cli update`)"
 
 
 def _answers(text: str) -> tuple[str, str, dict[str, str]]:

@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from bundles import SHA, git, grown, tree
 
+from bundleflow.adapters.cli_lock import LOCK_FILE, CliLock
+from bundleflow.adapters.cli_release import load_table
 from bundleflow.adoption import update as updates
 from bundleflow.adoption.pins import moved, objections
 from bundleflow.adoption.update import Outcome, apply_update, plan_update, uncommitted
@@ -19,6 +21,7 @@ from bundleflow.templates_callers import KIT_ROOT
 from bundleflow.templates_project import render_again
 
 NEWER = "f" * 40
+PINNED = load_table().pinned
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +90,22 @@ def test_a_template_project_gets_pins_changes_and_new_files_and_keeps_its_own(ki
     assert f"_commit: {new}\n" in files[".bundleflow-answers.yml"]
     assert plan_update(project, new, kit).files == ()
     assert set(git(project, "diff", "--name-only").split()) == {name for name, each in outcomes.items() if each is not Outcome.NEW}
+
+
+@pytest.mark.parametrize(
+    ("version", "says"),
+    [
+        ("1.9.0", "Databricks CLI 1.9.0; this kit is tried with"),
+        ("1.8.0", "was not tested with this kit"),
+        ("", "is no JSON object"),
+        (PINNED, ""),
+    ],
+)
+def test_the_locked_cli_is_compared_with_the_kits(version: str, says: str, kit: Path, project: Path) -> None:
+    _, new = commits(kit)
+    (project / LOCK_FILE).write_text(CliLock(version, {"linux_amd64": "a" * 64}).text() if version else "[]")
+    notes = [note for note in plan_update(project, new, kit).notes if LOCK_FILE in note]
+    assert [says in note for note in notes] == ([True] if says else [])
 
 
 def test_conflicts_are_marked_and_named(kit: Path, project: Path) -> None:
