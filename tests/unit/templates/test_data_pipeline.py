@@ -209,7 +209,15 @@ def test_the_picture_shows_the_jobs_tasks(project: Path) -> None:
 def test_flow_file_agrees_with_the_bundle(project: Path) -> None:
     flow = load_flow(project / "bundleflow.yml")
     assert {stage.target for stage in flow.stages.values()} == set(read(project / "databricks.yml")["targets"])
-    assert {name for stage in flow.stages.values() for name in stage.run} == {"DataPipelineJob"}
+    assert {name: stage.run for name, stage in flow.stages.items()} == {
+        "dev": (),
+        "test": ("DataPipelineJob", "integration_test"),
+        "staging": ("DataPipelineJob",),
+        "prod": ("DataPipelineJob",),
+    }
+    targets = read(project / "databricks.yml")["targets"]
+    assert [name for name, target in targets.items() if target.get("resources")] == ["test"], "the integration test is nowhere else"
+    assert "${var.suffix}" in targets["test"]["resources"]["jobs"]["integration_test"]["name"]
 
 
 def test_every_name_of_the_test_target_has_the_suffix(project: Path) -> None:
