@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.request
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -18,6 +20,7 @@ EVERYBODY = ("users", "account users")
 LEVELS = ("CAN_VIEW", "CAN_READ", "CAN_RUN", "CAN_MANAGE_RUN", "CAN_EDIT", "CAN_MANAGE", "IS_OWNER")
 """Levels of the Permissions API, each with all that stand before it."""
 ADMINS = "admins"
+ANSWER_LIMIT_S = 15.0
 
 
 @dataclass(frozen=True)
@@ -134,6 +137,26 @@ class AccessWorkspace(WorkspaceContents):
             if isinstance(error.__cause__, NotFound | PermissionDenied):
                 return None
             raise
+
+
+def not_answering(host: str) -> str:
+    """Why a workspace's address does not answer; empty: it does, whatever it says. The SDK would go on trying for two minutes.
+
+    Args:
+        host: The address, with or without `https://`.
+    """
+    url = host if "://" in host else f"https://{host}"
+    if not url.startswith(("https://", "http://")):
+        return "it is not an address of the web"
+    try:
+        request = urllib.request.Request(f"{url.rstrip('/')}/.well-known/databricks-config")  # noqa: S310 (the scheme is checked above)
+        with urllib.request.urlopen(request, timeout=ANSWER_LIMIT_S):  # noqa: S310
+            return ""
+    except urllib.error.HTTPError as answer:
+        answer.close()
+        return ""
+    except (OSError, ValueError) as problem:
+        return str(getattr(problem, "reason", problem))
 
 
 def has_level(level: str, needed: str) -> bool:

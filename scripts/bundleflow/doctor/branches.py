@@ -10,12 +10,15 @@ from bundleflow.adapters.github import GitHubError
 from bundleflow.adoption.advice import MAIN, RELEASE
 from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
 from bundleflow.doctor.situation import Situation
-from bundleflow.doctor.workflows import WorkflowFile, checks_of, names_check
+from bundleflow.doctor.workflows import GivenCheck, WorkflowFile, checks_of
 from bundleflow.records.flow import Stage
 from bundleflow.releases.evidence import DEPLOYING_JOB
 
+CHECKING = ("lint", "bundle-ci", "run-tests")
+"""Workflows of the kit that check a pull request."""
 ACTIONS_APP_ID = 15368
 """The app `github-actions` on github.com, as a required check may name it."""
+HANGS = "Pull requests wait for it for ever (“Expected — waiting for status to be reported”)."
 RULES = "Settings → Rules → Rulesets"
 
 
@@ -126,27 +129,40 @@ def required_checks(situation: Situation) -> Iterator[Finding]:
 
 
 def _comes(situation: Situation, branch: str, name: str) -> Iterator[Finding]:
-    givers = [file for file in situation.workflows if any(names_check(check, name) for check in checks_of(file, situation.root))]
-    hangs = "Pull requests wait for it for ever (“Expected — waiting for status to be reported”)."
-    take_out = f"{RULES} → the ruleset of `{branch}` → Require status checks to pass → "
-    if not givers:
-        seen = _foreign_checks(situation, branch)
-        if seen and name in seen:
-            yield note(f"Check `{name}` of `{branch}` comes from outside GitHub Actions; it stands on the branch's last commit.")
-            return
-        close = _alike(situation, branch, name)
-        better = f"the name that comes is `{close}`: require that one" if close else "take it out"
-        tell, unless = (error, "") if seen is not None else (warning, " Unless another app gives it: this token may not see that.")
-        yield tell(f"Branch `{branch}` requires the check `{name}`, which no workflow gives.", hangs + unless, f"{take_out}{better}.")
+    given = [(file, check) for file in situation.workflows for check in checks_of(file, situation.root) if check.is_named(name)]
+    if not given:
+        yield _never_given(situation, branch, name)
         return
-    coming = [file for file in givers if _starts_for(situation, file, branch)]
+    coming = [(file, check) for file, check in given if _starts_for(situation, file, branch)]
+    first = given[0][0].path
+    requires = f"Branch `{branch}` requires the check `{name}`"
     if not coming:
-        what = f"Branch `{branch}` requires the check `{name}`, and {givers[0].path} does not run for pull requests to it."
-        yield error(what, hangs, f"Add `{branch}` under `on: pull_request: branches:` of {givers[0].path}, or {take_out}take it out.")
-    elif all(file.path_filter() for file in coming):
-        what = f"Branch `{branch}` requires the check `{name}`, and {coming[0].path} has `{coming[0].path_filter()}:`."
-        fix = f"Take the filter out of {coming[0].path} and decide inside (docs/actions/required-check.md has the job for it)."
-        yield error(what, f"A change outside that filter starts nothing. {hangs}", fix)
+        fix = f"Add `{branch}` under `on: pull_request: branches:` of {first}, or {_ruleset(branch)}take it out."
+        yield error(f"{requires}, and {first} does not run for pull requests to it.", HANGS, fix)
+    elif all(file.path_filter() for file, _ in coming):
+        first, way = coming[0][0].path, coming[0][0].path_filter()
+        fix = f"Take the filter out of {first} and decide inside (docs/actions/required-check.md has the job for it)."
+        yield error(f"{requires}, and {first} has `{way}:`.", f"A change outside that filter starts nothing. {HANGS}", fix)
+    elif all(check.only for _, check in coming):
+        file, check = coming[0]
+        fix = f"Sum the jobs up in one that always comes (docs/actions/required-check.md), and require that: {_ruleset(branch)}`{name}`."
+        yield error(f"{requires}, which {file.path} gives only {check.only}.", f"Otherwise it never comes. {HANGS}", fix)
+
+
+def _never_given(situation: Situation, branch: str, name: str) -> Finding:
+    """What is to be said of a check that no workflow gives: perhaps it comes from elsewhere."""
+    seen = _foreign_checks(situation, branch)
+    if seen and name in seen:
+        return note(f"Check `{name}` of `{branch}` comes from outside GitHub Actions; it stands on the branch's last commit.")
+    close = _alike(situation, branch, name)
+    better = f"the name that comes is `{close}`: require that one" if close else "take it out"
+    tell, unless = (error, "") if seen is not None else (warning, " Unless another app gives it: this token may not see that.")
+    what = f"Branch `{branch}` requires the check `{name}`, which no workflow gives."
+    return tell(what, HANGS + unless, f"{_ruleset(branch)}{better}.")
+
+
+def _ruleset(branch: str) -> str:
+    return f"{RULES} → the ruleset of `{branch}` → Require status checks to pass → "
 
 
 def _starts_for(situation: Situation, file: WorkflowFile, branch: str) -> bool:
@@ -163,10 +179,15 @@ def _alike(situation: Situation, branch: str, name: str) -> str:
     from difflib import get_close_matches
 
     coming = [file for file in situation.workflows if _starts_for(situation, file, branch)]
-    names = [check for file in coming for check in checks_of(file, situation.root) if "*" not in check]
+    names = [check.name for file in coming for check in _certain(situation, file)]
     # Whoever types the job's name alone forgets that a called workflow's job is named `caller / job`.
     ends = [each for each in names if each.split(" / ")[0] == name or each.split(" / ")[-1] == name]
     return (ends or get_close_matches(name, names, n=1) or [""])[0]
+
+
+def _certain(situation: Situation, file: WorkflowFile) -> list[GivenCheck]:
+    """The checks of a workflow that always come, and whose names are known before a run."""
+    return [check for check in checks_of(file, situation.root) if not check.only and "*" not in check.name]
 
 
 def _not_required(situation: Situation, branch: str, rules: Rules) -> Iterator[Finding]:
@@ -175,18 +196,18 @@ def _not_required(situation: Situation, branch: str, rules: Rules) -> Iterator[F
         return
     for file in situation.workflows:
         calls = [call for call in situation.calls if call.file.path == file.path]
-        wanted = [call for call in calls if call.workflow in ("lint", "bundle-ci", "run-tests")]
-        if calls and file.runs_for_pull_requests_to(branch) and wanted:
-            names = [name for name in checks_of(file, situation.root) if "*" not in name]
+        if any(call.workflow in CHECKING for call in calls) and file.runs_for_pull_requests_to(branch):
+            names = [check.name for check in _certain(situation, file)]
             sums = [name for name in names if name.endswith("required")] or names
             yield from (_unrequired(branch, name) for name in sums if name not in rules.checks)
     for before in situation.flow.stages.values():
         if before.then_propose == branch:
             staged = [call for call in situation.calls if call.inputs.get("stage") == before.name and call.workflow.startswith("cd-")]
-            wanted_names = [name for call in staged for name in checks_of(call.file, situation.root) if name.endswith(f"/ {DEPLOYING_JOB}")]
-            for name in wanted_names:
-                if not any(names_check(name, each) for each in rules.checks):
-                    yield _unrequired(branch, name)
+            patterns = {check.name for call in staged for check in checks_of(call.file, situation.root)}
+            # Of several bundles each has its job, named by the bundle's folder.
+            folders = [each.folder for each in situation.bundles]
+            deploying = {each.replace("*", folder, 1) for each in patterns if each.endswith(f"/ {DEPLOYING_JOB}") for folder in folders}
+            yield from (_unrequired(branch, name) for name in sorted(deploying) if name not in rules.checks)
 
 
 def _unrequired(branch: str, name: str) -> Finding:

@@ -149,7 +149,9 @@ def _promotion(path: str, model: str, content: bytes) -> Iterator[Finding]:
     except (ValueError, KeyError, TypeError) as problem:
         why = "No promotion of this model can begin."
         yield error(
-            f"The lock {path} cannot be read: {problem}.", why, f"When nobody is promoting it: `databricks workspace delete {path}`"
+            f"The lock {path} cannot be read: {problem}.",
+            why,
+            f"When nobody is promoting it: `databricks workspace delete {shlex.quote(path)}`",
         )
         return
     silent = (datetime.now(UTC) - seen).total_seconds()

@@ -53,8 +53,12 @@ def expected_subjects(situation: Situation) -> Iterator[Finding]:
     for used in used_environments(situation):
         subjects = place.subjects(used.name)
         for name, subject in subjects.items():
-            if not form or name == form:
+            if (not form or name == form) and (name == "names only" or place.owner_id != Place.owner_id):
                 yield note(f"`{used.name}`, {name}: {subject}")
+    if place.owner_id == Place.owner_id:
+        owner, _, name = place.repository.partition("/")
+        what = f"With ids they begin with repo:{owner}@OWNER_ID/{name}@REPOSITORY_ID; the two numbers:"
+        yield note(what, fix=f"gh api repos/{place.repository} --jq .owner.id,.id")
     if customised:
         why = "None of the subjects above is the one that jobs present, so policies made from them let nobody in."
         put_back = f"gh api -X PUT repos/{place.repository}/actions/oidc/customization/sub -F use_default=true"
@@ -69,6 +73,8 @@ def expected_subjects(situation: Situation) -> Iterator[Finding]:
 def subject(situation: Situation) -> Iterator[Finding]:
     """The job presents the subject of its environment."""
     env = situation.env
+    if situation.offline:
+        raise NotMadeError("--offline: GitHub is not asked")
     if not env.get("ACTIONS_ID_TOKEN_REQUEST_URL"):
         what = "GitHub offers this job no OIDC token."
         why = "Without it there is no login by OIDC."

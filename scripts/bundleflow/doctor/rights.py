@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -49,7 +50,7 @@ def root_folder(situation: Situation) -> Iterator[Finding]:
                 yield warning(f"No permission of {who} on {root} is listed; {deployed.shown} needs {needed}.", why, fix)
                 continue
             if nearest != root.rstrip("/"):
-                fix = f"An administrator makes the folder and lets {who} manage it (Share, Can manage):\ndatabricks workspace mkdirs {root}"
+                fix = f"An administrator makes the folder and lets {who} manage it (Share, Can manage):\ndatabricks workspace mkdirs {shlex.quote(root)}"
             yield error(what, f"It cannot {words} in {root}.", fix)
 
 
@@ -156,7 +157,7 @@ def _missing(
 ) -> Iterator[Finding]:
     found, catalog = seen[kind, name], seen["catalog", name.partition(".")[0]]
     what_for = ", ".join(dict.fromkeys(privileges.values()))
-    sql = f"GRANT {', '.join(each.replace('_', ' ') for each in privileges)} ON {kind.upper()} {_quoted(name)} TO `{client.me.name}`;"
+    sql = f"GRANT {', '.join(each.replace('_', ' ') for each in privileges)} ON {kind.upper()} {_quoted(name)} TO {_quoted_name(client.me.name)};"
     if found is None:
         what = f"{kind.capitalize()} `{name}` does not exist, or `{client.me.name}` may not see it."
         yield error(what, f"{what_for} cannot be deployed.", f"If there is none, make it first. If there is, its owner runs:\n{sql}")
@@ -167,7 +168,7 @@ def _missing(
     missing = [each for each in privileges if each not in has and "ALL_PRIVILEGES" not in has]
     if missing:
         words = ", ".join(each.replace("_", " ") for each in missing)
-        sql = f"GRANT {words} ON {kind.upper()} {_quoted(name)} TO `{client.me.name}`;"
+        sql = f"GRANT {words} ON {kind.upper()} {_quoted(name)} TO {_quoted_name(client.me.name)};"
         yield error(f"`{client.me.name}` has no {words} on {kind} `{name}`.", f"{what_for} cannot be deployed.", f"Its owner runs:\n{sql}")
 
 
@@ -208,11 +209,16 @@ def _path(deployed: Deployed, client: AccessWorkspace, key: str) -> str:
 def _permission_fix(kind: str, identity: str, level: str, client: AccessWorkspace) -> str:
     field = "user_name" if "@" in client.me.name else "service_principal_name"
     body = json.dumps({"access_control_list": [{field: client.me.name, "permission_level": level}]})
-    return f"An administrator runs:\ndatabricks permissions update {kind} {identity} --json '{body}'"
+    return f"An administrator runs:\ndatabricks permissions update {kind} {shlex.quote(identity)} --json {shlex.quote(body)}"
 
 
 def _quoted(name: str) -> str:
-    return ".".join(f"`{part.replace('`', '``')}`" for part in name.split("."))
+    return ".".join(_quoted_name(part) for part in name.split("."))
+
+
+def _quoted_name(name: str) -> str:
+    """A name as SQL writes it."""
+    return f"`{name.replace('`', '``')}`"
 
 
 def _text(value: object, key: str) -> str:

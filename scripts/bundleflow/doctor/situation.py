@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bundleflow.adapters.databricks_cli import cli_program
 from bundleflow.adapters.github_settings import EnvironmentSettings, SettingsApi
-from bundleflow.adapters.workspace_access import AccessWorkspace
+from bundleflow.adapters.workspace_access import AccessWorkspace, not_answering
 from bundleflow.adoption.checklist import Place
 from bundleflow.adoption.resolution import merged, target_configuration
 from bundleflow.adoption.survey import Bundle, Survey, survey
@@ -253,6 +253,10 @@ class Situation:
             raise NotMadeError("--offline: the workspace is not asked")
         if not self.host:
             raise NotMadeError("no login for a workspace: DATABRICKS_HOST is not set")
+        silent = not_answering(self.host)
+        if silent:
+            self.unreachable[Need.WORKSPACE] = f"the workspace {self.host} cannot be reached: {silent}"
+            raise NotMadeError(self.unreachable[Need.WORKSPACE])
         return AccessWorkspace(self.env)
 
     @cached_property

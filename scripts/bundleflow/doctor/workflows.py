@@ -120,8 +120,25 @@ def kit_calls(files: Sequence[WorkflowFile]) -> Iterator[KitCall]:
                 yield KitCall(file, key, found[2], found[3], given, names)
 
 
-def checks_of(file: WorkflowFile, root: Path) -> Iterator[str]:
-    """Names of the checks that a workflow's jobs give, `*` where only a run decides.
+@dataclass(frozen=True)
+class GivenCheck:
+    """A check that a workflow gives.
+
+    Args:
+        name: Its name, `*` where only a run decides.
+        only: When it comes, in words; empty: whenever the workflow runs.
+    """
+
+    name: str
+    only: str = ""
+
+    def is_named(self, name: str) -> bool:
+        """Whether it can have a name."""
+        return re.fullmatch(_regex(self.name, r".*"), name, re.DOTALL) is not None
+
+
+def checks_of(file: WorkflowFile, root: Path) -> Iterator[GivenCheck]:
+    """The checks that a workflow's jobs give.
 
     Args:
         file: The workflow.
@@ -130,18 +147,23 @@ def checks_of(file: WorkflowFile, root: Path) -> Iterator[str]:
     yield from _checks(file.jobs, root, DEPTH)
 
 
-def _checks(jobs: Mapping[str, Mapping[str, Any]], root: Path, depth: int) -> Iterator[str]:
+def _checks(jobs: Mapping[str, Mapping[str, Any]], root: Path, depth: int) -> Iterator[GivenCheck]:
     for key, job in jobs.items():
         own = _EXPRESSION.sub("*", str(job.get("name") or key))
-        if "matrix" in _mapping(job.get("strategy")) and "${{" not in str(job.get("name") or ""):
+        matrix = _mapping(job.get("strategy")).get("matrix")
+        if matrix and "${{" not in str(job.get("name") or ""):
             own += " (*)"
+        only = "for what its matrix holds, which is made at run time" if matrix and "${{" in str(matrix) else ""
         uses = str(job.get("uses") or "")
         if not uses:
-            yield own
+            yield GivenCheck(own, only)
             continue
+        if job.get("if") is not None and not only:
+            # A skipped job of its own reports; of one that calls a workflow, the called jobs never come to be.
+            only = "when the `if:` of the calling job holds"
         called = _called(uses, root)
-        names = list(_checks(called, root, depth - 1)) if called is not None and depth else ["*"]
-        yield from (f"{own} / {name}" for name in names)
+        inner = list(_checks(called, root, depth - 1)) if called is not None and depth else [GivenCheck("*")]
+        yield from (GivenCheck(f"{own} / {each.name}", only or each.only) for each in inner)
 
 
 def _called(uses: str, root: Path) -> Mapping[str, Mapping[str, Any]] | None:
@@ -160,15 +182,10 @@ def matches(pattern: str, name: str) -> bool:
     """Whether a pattern of GitHub's fits a whole name: `*` stops at a slash, `**` does not.
 
     Args:
-        pattern: Of a branch filter or deployment branch policy; of a check's name `*` is anything.
+        pattern: Of a branch filter or deployment branch policy.
         name: The branch.
     """
     return re.fullmatch(_regex(pattern, r"[^/]*"), name) is not None
-
-
-def names_check(pattern: str, name: str) -> bool:
-    """Whether a check of `checks_of` can have a name."""
-    return re.fullmatch(_regex(pattern, r".*"), name, re.DOTALL) is not None
 
 
 def _regex(pattern: str, star: str) -> str:

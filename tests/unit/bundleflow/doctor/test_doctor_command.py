@@ -126,6 +126,17 @@ def test_hostile_names_reach_neither_terminal_nor_markdown_nor_runner() -> None:
     assert "[a](http" not in text
 
 
+def test_offline_asks_nobody(folder: Path) -> None:
+    """Every address in the environment is one that answers nothing: whoever asked would have to say so."""
+    nowhere = "http://127.0.0.1:9"
+    job = {"GITHUB_ACTIONS": "true", "GITHUB_REPOSITORY": "team/iris", "GITHUB_TOKEN": "t", "GITHUB_API_URL": nowhere}
+    oidc = {"ACTIONS_ID_TOKEN_REQUEST_URL": f"{nowhere}/token?x=1", "ACTIONS_ID_TOKEN_REQUEST_TOKEN": "t"}
+    there = Situation(folder, {"PATH": os.defpath, "DATABRICKS_HOST": nowhere, **job, **oidc}, offline=True, stage_name="staging")
+    results = list(examine(CHECKS, there))
+    assert {each.status for each in results if each.check.area is not Area.PROJECT} == {Status.NOT_MADE}
+    assert [each.check.id for each in results if "reach" in each.not_made or "could not be had" in each.not_made] == []
+
+
 def test_commands_are_not_broken_over_lines() -> None:
     command = "databricks permissions update directories 1234567890 --json '{\"access_control_list\": []}' and some more words"
     result = _one(error(f"Some words before it, and then `{command}`, and after.", "b", f"An administrator runs:\n{command}"))

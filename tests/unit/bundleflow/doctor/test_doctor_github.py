@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from doctor_bench import FLOW, fires, git, look, project, quiet, situation
+from doctor_bench import FLOW, SHA, fires, git, look, project, quiet, situation
 from github_world import KIT, REPOSITORY, World
 
 from bundleflow.doctor import callers
@@ -16,6 +16,7 @@ from bundleflow.doctor.check import Area, Status, examine
 from bundleflow.doctor.finding import Severity
 from bundleflow.doctor.registry import CHECKS
 from bundleflow.doctor.situation import Situation
+from bundleflow.templates_callers import render_caller
 
 JOB = {"actions": "read", "contents": "read", "deployments": "write"}
 SAFE: dict[str, Any] = {"reviewers": ["reviewer"], "prevent_self_review": True, "can_admins_bypass": False}
@@ -192,6 +193,36 @@ def test_a_required_check_from_elsewhere_is_known_by_the_last_commit(hub: Hub) -
     api._send("POST", f"/statuses/{head}", {"state": "success", "context": "ci/other"}, "statuses: write")
     (found,) = quiet("required-checks", hub.as_job(checks="read", statuses="read"))
     assert "outside GitHub Actions" in found.what
+
+
+def test_a_required_check_of_a_matrix_that_is_made_at_run_time(hub: Hub) -> None:
+    """As in a monorepo: a bundle that a change does not touch has no job, and so no check."""
+    file = hub.folder / ".github" / "workflows" / "bundle-ci.yml"
+    file.write_text(render_caller("bundle-ci", {"bundles": ["a", "b"]}, sha=SHA))
+    hub.forget("required_status_checks", "main")
+    hub.require("main", "lint / lint", "bundle-ci required", "run-tests / unit", "run-tests / integration")
+    quiet("required-checks", hub.as_job())
+    hub.require("main", "bundle-ci (a) / bundle-ci")
+    assert "only for what its matrix holds" in fires("required-checks", hub.as_job()).what
+
+
+def test_a_required_check_of_a_call_that_can_be_skipped(hub: Hub) -> None:
+    file = hub.folder / ".github" / "workflows" / "lint.yml"
+    file.write_text(file.read_text().replace("  lint:\n", "  lint:\n    if: github.actor != 'x'\n"))
+    assert "when the `if:` of the calling job holds" in fires("required-checks", hub.as_job()).what
+
+
+def test_each_bundles_deployment_to_staging_is_to_be_required(hub: Hub) -> None:
+    for name in ("a", "b"):
+        (hub.folder / name).mkdir()
+        (hub.folder / name / "databricks.yml").write_text((hub.folder / "databricks.yml").read_text())
+    (hub.folder / "bundleflow.yml").write_text(FLOW + "bundles: [a, b]\n")
+    caller = render_caller("cd-staging", {"bundles": ["a", "b"]}, sha=SHA)
+    (hub.folder / ".github" / "workflows" / "cd-staging.yml").write_text(caller)
+    hub.forget("required_status_checks", "release")
+    hub.require("release", "cd-staging (a) / deploy")
+    found = look("required-checks", hub.as_job()).findings
+    assert ["`cd-staging (b) / deploy`" in each.what for each in found] == [True]
 
 
 def test_checks_of_the_kit_that_are_not_required(hub: Hub) -> None:

@@ -20,8 +20,9 @@ from databricks.sdk.service.workspace import ImportFormat
 from doctor_bench import BUNDLE, FLOW, fires, look, project, quiet, situation
 from github_world import REPOSITORY, World
 
-from bundleflow.doctor.check import Status
+from bundleflow.doctor.check import Status, examine
 from bundleflow.doctor.finding import Severity
+from bundleflow.doctor.registry import CHECKS
 from bundleflow.doctor.situation import Situation
 from bundleflow_models.promotion.lock import FOLDER
 
@@ -107,6 +108,14 @@ def test_a_workspace_that_cannot_be_reached_is_not_passed(folder: Path) -> None:
     assert look("login", situation(folder)).not_made == "no login for a workspace: DATABRICKS_HOST is not set"
     for check in ("root-folder", "grants", "deploy-lock"):
         assert look(check, situation(folder, DATABRICKS_HOST="https://a.example.com", offline=True)).status is Status.NOT_MADE
+
+
+def test_a_workspace_that_does_not_answer_is_asked_once(folder: Path) -> None:
+    here = situation(folder, stage="staging", DATABRICKS_HOST="http://127.0.0.1:9", DATABRICKS_TOKEN="t")
+    results = list(examine([each for each in CHECKS if each.id in ("login", "root-folder", "grants", "engine")], here))
+    assert {each.status for each in results} == {Status.NOT_MADE}
+    (reason,) = {each.not_made for each in results}
+    assert reason.startswith("the workspace http://127.0.0.1:9 cannot be reached: ")
 
 
 def test_without_a_stage_nobody_knows_whose_workspace_it_is(space: Space, folder: Path) -> None:
