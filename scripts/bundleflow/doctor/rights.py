@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from bundleflow.adapters.workspace_access import AccessWorkspace, Securable, has_level
@@ -50,7 +50,8 @@ def root_folder(situation: Situation) -> Iterator[Finding]:
                 yield warning(f"No permission of {who} on {root} is listed; {deployed.shown} needs {needed}.", why, fix)
                 continue
             if nearest != root.rstrip("/"):
-                fix = f"An administrator makes the folder and lets {who} manage it (Share, Can manage):\ndatabricks workspace mkdirs {shlex.quote(root)}"
+                command = f"databricks workspace mkdirs {shlex.quote(root)}"
+                fix = f"An administrator makes the folder and lets {who} manage it (Share, Can manage):\n{command}"
             yield error(what, f"It cannot {words} in {root}.", fix)
 
 
@@ -155,21 +156,25 @@ def _missing(
     privileges: Mapping[str, str],
     seen: Mapping[tuple[str, str], Securable | None],
 ) -> Iterator[Finding]:
-    found, catalog = seen[kind, name], seen["catalog", name.partition(".")[0]]
-    what_for = ", ".join(dict.fromkeys(privileges.values()))
-    sql = f"GRANT {', '.join(each.replace('_', ' ') for each in privileges)} ON {kind.upper()} {_quoted(name)} TO {_quoted_name(client.me.name)};"
+    found, catalog, me = seen[kind, name], seen["catalog", name.partition(".")[0]], client.me
+    why = f"{', '.join(dict.fromkeys(privileges.values()))} cannot be deployed."
+
+    def grant(wanted: Iterable[str]) -> str:
+        return f"GRANT {_words(wanted)} ON {kind.upper()} {_quoted(name)} TO {_quoted_name(me.name)};"
+
     if found is None:
-        what = f"{kind.capitalize()} `{name}` does not exist, or `{client.me.name}` may not see it."
-        yield error(what, f"{what_for} cannot be deployed.", f"If there is none, make it first. If there is, its owner runs:\n{sql}")
-        return
-    if client.me.is_among([found.owner]) or (catalog and client.me.is_among([catalog.owner]) and kind == "catalog"):
+        fix = f"If there is none, make it first. If there is, its owner runs:\n{grant(privileges)}"
+        yield error(f"{kind.capitalize()} `{name}` does not exist, or `{me.name}` may not see it.", why, fix)
         return
     has = found.privileges | (catalog.privileges if catalog else frozenset())
-    missing = [each for each in privileges if each not in has and "ALL_PRIVILEGES" not in has]
-    if missing:
-        words = ", ".join(each.replace("_", " ") for each in missing)
-        sql = f"GRANT {words} ON {kind.upper()} {_quoted(name)} TO {_quoted_name(client.me.name)};"
-        yield error(f"`{client.me.name}` has no {words} on {kind} `{name}`.", f"{what_for} cannot be deployed.", f"Its owner runs:\n{sql}")
+    missing = [each for each in privileges if each not in has]
+    if missing and "ALL_PRIVILEGES" not in has and not me.is_among([found.owner]):
+        yield error(f"`{me.name}` has no {_words(missing)} on {kind} `{name}`.", why, f"Its owner runs:\n{grant(missing)}")
+
+
+def _words(privileges: Iterable[str]) -> str:
+    """Privileges as SQL writes them."""
+    return ", ".join(each.replace("_", " ") for each in privileges)
 
 
 def read_state(deployed: Deployed, client: AccessWorkspace) -> Mapping[str, Any]:
