@@ -48,6 +48,10 @@ def advice(found: Survey, bundles: Sequence[Bundle], roles: Roles) -> Iterator[N
     if found.branch and found.branch not in (DEVELOP, MAIN, RELEASE):
         text = f"the default branch is `{found.branch}`; staging is deployed from `{MAIN}`: rename it, or work on a branch `{MAIN}`."
         yield Note("branches", text)
+    if found.deployers:
+        names = ", ".join(f"`{name}`" for name in found.deployers)
+        text = f"{names} deploy by themselves, and go on doing so: delete them in the pull request that brings these callers."
+        yield Note("workflows", text)
     if found.unlocked_tests:
         text = (
             f"{found.unlocked_tests} has tests and no locked requirements, so no workflow runs them yet: write them with "

@@ -108,7 +108,13 @@ def checklist(proposal: Proposal, place: Place) -> str:
 def with_code(text: str) -> str:
     """A text in which names stand between backticks, as Markdown; all of it may come from others."""
     parts = text.split("`")
-    return "".join(code(part) if number % 2 else escape(part) for number, part in enumerate(parts) if part)
+    return "".join(code(part) if number % 2 else _between(part) for number, part in enumerate(parts) if part)
+
+
+def _between(text: str) -> str:
+    """Text that stands beside code: escaping takes its outer blanks away, which part it from the code."""
+    blanks = text[: len(text) - len(text.lstrip())], text[len(text.rstrip()) :]
+    return f"{' ' if blanks[0] else ''}{escape(text)}{' ' if blanks[1] and text.strip() else ''}"
 
 
 def _added(text: str) -> str:

@@ -98,6 +98,7 @@ class Survey:
         unlocked_tests: Folder of tests without locked requirements; empty: none.
         branch: The repository's default branch, as far as git says it; empty: it does not.
         findings: What is wrong with the bundles' own files.
+        deployers: Workflows that deploy a bundle by themselves.
     """
 
     root: Path
@@ -107,6 +108,7 @@ class Survey:
     unlocked_tests: str = ""
     branch: str = ""
     findings: tuple[Finding, ...] = ()
+    deployers: tuple[str, ...] = ()
 
 
 def survey(root: Path) -> Survey:
@@ -131,7 +133,7 @@ def survey(root: Path) -> Survey:
         findings += read.findings
         bundles.append(_bundle(folder, file.name, [source.data for source in read.sources.values()], sorted(read.jobs or ())))
     tests, unlocked = _tests(root, [each.folder for each in bundles])
-    return Survey(root, tuple(bundles), left_out, tests, unlocked, default_branch(root), tuple(findings))
+    return Survey(root, tuple(bundles), left_out, tests, unlocked, default_branch(root), tuple(findings), _deployers(root))
 
 
 def _bundle(folder: str, file: str, documents: list[object], jobs: list[str]) -> Bundle:
@@ -223,6 +225,12 @@ def _tests(root: Path, folders: list[str]) -> tuple[Tests | None, str]:
                 return Tests(folder.relative_to(root).as_posix(), lock.relative_to(root).as_posix()), ""
             unlocked = unlocked or folder.relative_to(root).as_posix()
     return None, unlocked
+
+
+def _deployers(root: Path) -> tuple[str, ...]:
+    """Workflows of the repository's own that call the CLI to deploy: beside the callers they would deploy everything twice."""
+    found = (path for path in sorted((root / ".github" / "workflows").glob("*.y*ml")) if path.is_file())
+    return tuple(path.name for path in found if re.search(r"\bbundle\s+deploy\b", path.read_text(encoding="utf-8", errors="replace")))
 
 
 def default_branch(root: Path) -> str:

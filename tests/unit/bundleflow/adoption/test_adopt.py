@@ -262,6 +262,17 @@ def test_checklist_names_what_a_person_clicks_with_both_subjects(tmp_path: Path,
     assert subprocess.run(["git", "-C", str(folder), "status", "--porcelain"], capture_output=True, text=True, check=True).stdout == ""
 
 
+def test_workflows_that_deploy_by_themselves_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    own = "on: push\njobs: {d: {runs-on: x, steps: [{run: databricks bundle deploy -t prod}]}}\n"
+    files = {"databricks.yml": ISOLATED, ".github/workflows/my-cd.yml": own, ".github/workflows/other.yml": "on: push\njobs: {}\n"}
+    folder = repository(tmp_path / "own", files)
+    adopt(folder)
+    assert [note.text.split(" ", 1)[0] for note in propose(survey(folder)).notes if note.subject == "workflows"] == ["`my-cd.yml`"]
+    capsys.readouterr()
+    assert main(["adopt", str(folder), "--checklist"]) == ExitCode.OK
+    assert "`my-cd.yml` deploy by themselves" in capsys.readouterr().out, "code and text stay apart"
+
+
 def test_branches_and_tests_that_need_a_hand_are_noted(tmp_path: Path) -> None:
     folder = repository(tmp_path / "r", {"databricks.yml": ISOLATED, "tests/test_a.py": "import pandas\n"}, branch="master")
     notes = {note.subject: note.text for note in propose(survey(folder)).notes}
