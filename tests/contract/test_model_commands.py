@@ -73,6 +73,7 @@ models:
   classifier:
     {gate: gate.yml, endpoint: "flowers-${bundle.target}", promoter: workspace, deployment-job: deployment}
 """
+GATE = "version: 1\nproblem: classification\nprimary: accuracy\nholdout: {label: y}\n"
 HEAD = """\
 # Databricks notebook source
 import json
@@ -157,6 +158,7 @@ def kit(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kit]:
     project.mkdir()
     (project / "databricks.yml").write_text(BUNDLE)
     (project / "bundleflow.yml").write_text(FLOW)
+    (project / "gate.yml").write_text(GATE)
     for name, text in NOTEBOOKS.items():
         (project / f"{name}.py").write_text(HEAD + text)
     for argv in (["init", "-q"], ["add", "-A"], ["-c", "user.name=d", "-c", "user.email=d@example.com", "commit", "-qm", "first"]):

@@ -6,11 +6,13 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 from bundleflow.adapters.cli_messages import Diagnostic, explain_failure
 from bundleflow.adapters.databricks_cli import CliResult, DatabricksCli
 from bundleflow.commands.context import JobContext
+from bundleflow.commands.models_step import check_stage_models
 from bundleflow.commands.steps import planning_identity
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import Plan
@@ -114,6 +116,9 @@ def _evaluate(job: JobContext, check: TargetCheck, calls: _Calls) -> tuple[Diagn
         check.remarks += schedules
         step(lambda: check_schedules(schedules, job.accepted, check.target))
     stages = [job.flow.stages[name] for name in check.stages]
+    if check.configuration:
+        for each in stages:
+            step(partial(check_stage_models, job, each, check.configuration))
     if plan is not None and any(each.plan_environment and not each.approval.one_identity for each in stages):
         step(lambda: _check_identity(plan, check))
     return said

@@ -9,7 +9,7 @@ from typing import Any
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.commands.context import JobContext
-from bundleflow.commands.models_step import check_model_environment, connect_stage_models, promote_stage_models
+from bundleflow.commands.models_step import check_model_environment, check_stage_models, connect_stage_models, promote_stage_models
 from bundleflow.commands.models_wheel_step import upload_models_wheel
 from bundleflow.commands.smoke_step import smoke
 from bundleflow.commands.steps import StageRuns, run_jobs
@@ -58,8 +58,9 @@ def make_smoke_checks(deploying: Deploying) -> None:
 
 
 def check_models(deploying: Deploying) -> None:
-    """Check that the workflow promotes the stage's models where the flow file says."""
+    """Check that the workflow promotes the stage's models where the flow file says, and that the bundle agrees with it."""
     check_model_environment(deploying.job)
+    check_stage_models(deploying.job, deploying.job.stage, deploying.configuration)
 
 
 def connect_models(deploying: Deploying) -> None:

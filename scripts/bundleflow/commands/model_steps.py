@@ -13,7 +13,7 @@ from bundleflow.commands.models_error import models_errors
 from bundleflow.commands.steps import RUN_REPORT_LIMIT, following, set_run_outputs, warn
 from bundleflow.models import filing
 from bundleflow.models.candidates import CHAMPION, READY, Candidate, Found, Patience, find_candidate, refusal
-from bundleflow.models.place import PlacedModel
+from bundleflow.models.place import PlacedModel, check_parameters
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.report.markdown_model import candidates_markdown, promotion_markdown
 from bundleflow.report.markdown_run import run_markdown
@@ -27,7 +27,6 @@ from bundleflow_models.promotion import Approval, Promotion, PromotionRequest, W
 from bundleflow_models.promotion.approvals import approval_of
 
 VERDICT_LIMIT = 60_000
-JOB_PARAMETERS = ("model_name", "model_version")
 
 
 def connect(job: JobContext, placed: Sequence[PlacedModel]) -> list[dict[str, Any]]:
@@ -203,15 +202,7 @@ def _check_parameters(job: JobContext, placed: PlacedModel) -> None:
             fix="Deploy the stage first.",
             reason=FailureReason.FLOW_MISMATCH,
         )
-    known = RunsWorkspace.from_env(job.env).job_parameters(placed.deployment_job)
-    missing = [name for name in JOB_PARAMETERS if name not in known]
-    if missing:
-        raise BundleflowError(
-            f"The deployment job `{placed.model.deployment_job}` has no job parameter {' and '.join(f'`{name}`' for name in missing)}.",
-            fix="Give it both, `model_name` and `model_version`, under `parameters:` of the job (not of a task).",
-            reason=FailureReason.FLOW_MISMATCH,
-            exit_code=ExitCode.USAGE,
-        )
+    check_parameters(placed.model, RunsWorkspace.from_env(job.env).job_parameters(placed.deployment_job))
 
 
 def _finish(job: JobContext, github: GitHubApi | None, number: int, description: str, *, success: bool) -> None:

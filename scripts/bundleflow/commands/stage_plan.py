@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bundleflow.commands.context import JobContext
+from bundleflow.commands.models_step import check_stage_models
 from bundleflow.commands.steps import planned, planning_identity
 from bundleflow.records.plan import CanonicalPlan, Plan
 from bundleflow.releases.checks import check_identity_independent
@@ -45,6 +46,7 @@ def plan_stage(job: JobContext, tree: str) -> StagePlan:
     cli = job.cli(restricted=True)
     with job.runner.group("databricks bundle summary"), job.runner.no_commands():
         state = cli.summary()
+    check_stage_models(job, job.stage, state)
     plan = planned(job.runner, cli, state, accepted=job.accepted)
     identity = planning_identity(state)
     canonical = canonical_plan(plan, target=job.stage.target, tree=tree, identity=identity)
