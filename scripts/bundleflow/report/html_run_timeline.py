@@ -10,6 +10,7 @@ from bundleflow.records.run import Attempt, RunRecord, TaskRecord
 from bundleflow.report.html_format import seconds
 from bundleflow.report.html_svg import Axis, Part, axis, bars_svg
 from bundleflow.report.run_graph import stage_name, stages_of
+from bundleflow.report.run_times import spans
 from bundleflow.report.run_words import tone, tone_of, words
 
 _WORST_FIRST = ("bad", "wait", "ok", "skip", "plan")
@@ -74,28 +75,13 @@ def _detail(task: TaskRecord) -> str:
 
 
 def _parts(task: TaskRecord, begin: int, scale: Axis) -> list[Part]:
-    """Queue, set-up and work of the last attempt; one that goes on lasts to the end of the axis.
-
-    A task's start is when its compute was asked for. Where queue, set-up, work and clean-up together are longer than the time from
-    start to end, the queue came before the start.
-    """
+    """Queue, set-up and work of the last attempt; one that goes on lasts to the end of the axis."""
     if _detail(task) == "not run":
         return []
-    start = (task.start_ms - begin) / 1000
-    length = task.duration_ms / 1000 if task.end_ms else scale.length - start
-    queue, setup = task.queue_ms / 1000, min(task.setup_ms / 1000, length)
-    looks = tone_of(task)
-    before = queue and queue + setup + (task.execution_ms + task.cleanup_ms) / 1000 > length + 1
-    parts = []
-    if queue and before:
-        parts.append(Part(max(0.0, start - queue), min(queue, start), "waiting"))
-    elif queue:
-        queue = min(queue, length - setup)
-        parts.append(Part(start, queue, "waiting"))
-        start, length = start + queue, length - queue
-    if setup and scale.percent(start + setup) > scale.percent(start):
-        parts.append(Part(start, setup, f"setup {looks}"))
-    return [*parts, Part(start + setup, length - setup, f"bar {looks}")]
+    looks = {"queue": "waiting", "setup": f"setup {tone_of(task)}", "work": f"bar {tone_of(task)}"}
+    found = spans(task, begin + round(1000 * scale.length))
+    parts = [Part((span.start_ms - begin) / 1000, (span.end_ms - span.start_ms) / 1000, looks[span.kind]) for span in found]
+    return [part for part in parts if "bar" in part.looks or scale.percent(part.start + part.length) > scale.percent(part.start)]
 
 
 def _earlier(attempt: Attempt, begin: int) -> list[Part]:

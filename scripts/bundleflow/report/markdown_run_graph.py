@@ -8,6 +8,7 @@ from bundleflow.records.run import RunRecord, TaskRecord
 from bundleflow.report.graph_svg import Node
 from bundleflow.report.markdown import duration
 from bundleflow.report.run_graph import lineage_nodes, stage_nodes, task_nodes
+from bundleflow.report.run_times import spans
 from bundleflow.report.run_words import tone_of
 
 EDGES_AT_MOST = 500
@@ -16,6 +17,8 @@ CHARACTERS_AT_MOST = 50_000
 GRAPH_TASKS = 80
 """Larger graphs cannot be read in a summary and are drawn by stages."""
 TIMELINE_TASKS = 40
+SHOWN_MS = 1000
+"""A queue or set-up that took less is not drawn in the summary."""
 LINEAGE_NODES = 60
 
 _CLASSES = {
@@ -81,11 +84,11 @@ def _bars(task: TaskRecord) -> list[str]:
         for attempt in task.earlier
         if attempt.start_ms and attempt.end_ms > attempt.start_ms
     ]
-    work = min(task.start_ms + task.setup_ms, task.end_ms)
-    setup = [f"  set-up :done, {task.start_ms}, {work}"] if task.setup_ms >= 1000 else []
     tag = {"bad": "crit, ", "ok": "active, "}.get(tone_of(task), "")
-    begin = work if setup else task.start_ms
-    return [*earlier, *setup, f"  {duration(task.duration_ms)} :{tag}{begin}, {max(task.end_ms, begin + 1)}"]
+    *before, work = spans(task, task.end_ms)
+    names = {"queue": "queue :", "setup": "set-up :done, "}
+    shown = [f"  {names[span.kind]}{span.start_ms}, {span.end_ms}" for span in before if span.end_ms - span.start_ms >= SHOWN_MS]
+    return [*earlier, *shown, f"  {duration(task.duration_ms)} :{tag}{work.start_ms}, {max(work.end_ms, work.start_ms + 1)}"]
 
 
 def _box(node: Node) -> str:

@@ -24,6 +24,7 @@ from bundleflow.report.html_run import run_view
 from bundleflow.report.markdown_run import run_markdown
 from bundleflow.report.markdown_run_graph import CHARACTERS_AT_MOST, EDGES_AT_MOST, graph, lineage_graph, timeline
 from bundleflow.report.run_graph import STAGES_AT_MOST, lineage_nodes
+from bundleflow.report.run_times import spans
 from bundleflow.report.svg import graph_picture
 from bundleflow.runs.compare import compare
 from bundleflow.runs.lineage import statement, task_of_run, uses_of
@@ -211,6 +212,24 @@ def test_what_failed_is_named_where_its_error_is_not_known(large: RunRecord) -> 
     assert "`layer_24_task_39` failed:** " + message in run_markdown(large, limit=100_000)
     assert [view.task.key for view in run_view(large).failed] == ["layer_24_task_39"]
     assert message in run_page(large).partition('id="failed"')[2].partition("</section>")[0]
+
+
+@pytest.mark.parametrize(
+    ("times", "expected"),
+    [
+        ({"queue_ms": 5_000, "setup_ms": 10_000, "execution_ms": 60_000}, [("queue", 95, 100), ("setup", 100, 110), ("work", 110, 170)]),
+        ({"queue_ms": 5_000, "setup_ms": 10_000, "execution_ms": 55_000}, [("queue", 100, 105), ("setup", 105, 115), ("work", 115, 170)]),
+        ({}, [("work", 100, 170)]),
+        ({"setup_ms": 90_000}, [("setup", 100, 170), ("work", 170, 170)]),
+    ],
+    ids=["queue before the start", "queue within", "work alone", "ended while it was set up"],
+)
+def test_queue_set_up_and_work_are_told_apart(times: dict[str, int], expected: list[tuple[str, int, int]]) -> None:
+    task = TaskRecord("a", 1, "notebook", "TERMINATED", "SUCCESS", start_ms=100_000, end_ms=170_000, **times)
+    assert [(span.kind, span.start_ms // 1000, span.end_ms // 1000) for span in spans(task, 0)] == expected
+    drawn = timeline(RunRecord(1, tasks=(task, replace(task, key="b"))))
+    assert ("queue :" in drawn) is any(kind == "queue" for kind, _, _ in expected)
+    assert ("set-up :done" in drawn) is any(kind == "setup" for kind, _, _ in expected)
 
 
 def test_too_many_edges_are_drawn_by_stages() -> None:
