@@ -17,18 +17,21 @@ if TYPE_CHECKING:
     from bundleflow.doctor.situation import Situation
 
 EXAMPLES = """examples:
-  bundleflow doctor                              what can be said here, without any login
-  bundleflow doctor my-project --offline         the same, and nobody is asked
-  GITHUB_TOKEN=$(gh auth token) bundleflow doctor    environments, branch rules and checks too
-  DATABRICKS_HOST=... bundleflow doctor --stage staging    and the workspace of one stage
-  bundleflow doctor --only required-checks --only pins     some checks
-  bundleflow doctor --json > doctor.json         for machines
+  bundleflow doctor                        what can be said without any login
+  bundleflow doctor my-project --offline   the same, and nobody is asked
+  GITHUB_TOKEN=$(gh auth token) bundleflow doctor
+                                           environments, rules, checks too
+  DATABRICKS_HOST=... bundleflow doctor --stage staging
+                                           and the workspace of one stage
+  bundleflow doctor --only required-checks --only pins
+                                           some checks
+  bundleflow doctor --json > doctor.json   for machines
 
 Nothing is changed anywhere. A check that needs what is not here is told as not
 made, with the reason; it never counts as passed.
 
-exit code: 0 no finding of severity error (warnings and checks that were not made
-do not count), 1 there is one, 2 wrong use."""
+exit code: 0 no finding of severity error (warnings and checks that were not
+made do not count), 1 there is one, 2 wrong use."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

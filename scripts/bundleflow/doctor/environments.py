@@ -131,7 +131,7 @@ def variables(situation: Situation) -> Iterator[Finding]:
         if found is None:
             unread.append(used.name)
             continue
-        missing = [name for name in VARIABLES if not found.get(name)]
+        missing = [name for name in _needed(situation, used) if not found.get(name)]
         if missing:
             commands = "\n".join(f"gh variable set {name} --env {shlex.quote(used.name)}" for name in missing)
             what = f"Environment `{used.name}` has no variable {' and '.join(missing)}."
@@ -142,6 +142,13 @@ def variables(situation: Situation) -> Iterator[Finding]:
             f"this token may not read the variables of {', '.join(unread)}: run it with the token of a person who may write "
             "(`GITHUB_TOKEN=$(gh auth token) bundleflow doctor`)"
         )
+
+
+def _needed(situation: Situation, used: Used) -> tuple[str, ...]:
+    """The variables that a login needs; one by a stored token needs no identity."""
+    calls = [call for call in situation.calls if call.inputs.get("environment", "").lower() == used.name.lower()]
+    by_token = bool(calls) and all("databricks-token" in call.secrets for call in calls)
+    return VARIABLES[:1] if by_token else VARIABLES
 
 
 def _shared_identities(situation: Situation, unread: list[str]) -> Iterator[Finding]:

@@ -13,8 +13,11 @@ from bundleflow.records.errors import BundleflowError
 from bundleflow.records.flow import FLOW_FILE, Stage, check_flow
 from bundleflow.releases.bundle_reach import find_bundles
 from bundleflow.releases.isolation import VARIABLE
+from bundleflow.releases.models_wheel import VARIABLE as WHEEL
 from bundleflow.releases.offline import check_offline
 
+GIVEN = (VARIABLE, WHEEL)
+"""Variables of a bundle that the kit gives."""
 SOON = timedelta(days=14)
 ONE_STAGE = "the stages of this target cannot be deployed"
 
@@ -68,7 +71,7 @@ def targets(situation: Situation) -> Iterator[Finding]:
             if target.has_profile:
                 why = "It names an entry of a laptop's configuration file, which no runner has: the login fails."
                 yield error(f"`workspace: profile:` in {where}.", why, "Take it out; DATABRICKS_HOST of the environment says where to.")
-            unset = [name for name in target.unset if name != VARIABLE]
+            unset = [name for name in target.unset if name not in GIVEN]
             if unset:
                 names = ", ".join(f"`{name}`" for name in unset)
                 fix = "Give a `default`, a value under `variables:` of the target, or BUNDLE_VAR_... in the workflow's environment."

@@ -94,6 +94,7 @@ def test_options(
 
 def test_help_says_the_exit_codes() -> None:
     assert "exit code: 0 no finding of severity error" in EXAMPLES
+    assert [line for line in EXAMPLES.splitlines() if len(line) > WIDTH] == []
 
 
 def _one(*findings: Finding, refusal: Exception | None = None) -> Result:

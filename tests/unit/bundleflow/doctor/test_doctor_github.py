@@ -136,6 +136,11 @@ def test_variables(hub: Hub) -> None:
     quiet("variables", hub.as_admin())
     del hub.world.github.repository(REPOSITORY).environments["staging"].variables["DATABRICKS_CLIENT_ID"]
     assert "gh variable set DATABRICKS_CLIENT_ID --env staging" in fires("variables", hub.as_admin()).fix
+    file = hub.folder / ".github" / "workflows" / "cd-staging.yml"
+    caller = file.read_text()
+    file.write_text(caller + "    secrets:\n      databricks-token: ${{ secrets.T }}\n")
+    quiet("variables", hub.as_admin())
+    file.write_text(caller)
     hub.environment("staging", branches=["main"], client="client-of-production")
     assert "same identity" in fires("variables", hub.as_admin()).what
 
