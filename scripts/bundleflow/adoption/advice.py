@@ -50,7 +50,7 @@ def advice(found: Survey, bundles: Sequence[Bundle], roles: Roles) -> Iterator[N
         yield Note("branches", text)
     if found.deployers:
         names = ", ".join(f"`{name}`" for name in found.deployers)
-        text = f"{names} deploy by themselves, and go on doing so: delete them in the pull request that brings these callers."
+        text = f"{names}: deploys too, beside the callers; delete what these take the place of in the same pull request."
         yield Note("workflows", text)
     if found.unlocked_tests:
         text = (

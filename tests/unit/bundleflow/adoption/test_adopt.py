@@ -267,10 +267,10 @@ def test_workflows_that_deploy_by_themselves_are_named(tmp_path: Path, capsys: p
     files = {"databricks.yml": ISOLATED, ".github/workflows/my-cd.yml": own, ".github/workflows/other.yml": "on: push\njobs: {}\n"}
     folder = repository(tmp_path / "own", files)
     adopt(folder)
-    assert [note.text.split(" ", 1)[0] for note in propose(survey(folder)).notes if note.subject == "workflows"] == ["`my-cd.yml`"]
+    assert [note.text.split(" ", 1)[0] for note in propose(survey(folder)).notes if note.subject == "workflows"] == ["`my-cd.yml`:"]
     capsys.readouterr()
     assert main(["adopt", str(folder), "--checklist"]) == ExitCode.OK
-    assert "`my-cd.yml` deploy by themselves" in capsys.readouterr().out, "code and text stay apart"
+    assert "`my-cd.yml`: deploys too" in capsys.readouterr().out, "code and text stay apart"
 
 
 def test_branches_and_tests_that_need_a_hand_are_noted(tmp_path: Path) -> None:
