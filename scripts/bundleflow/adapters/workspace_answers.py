@@ -14,6 +14,23 @@ STATEMENT_LIMIT_S = 300.0
 POLL_S = 2.0
 
 
+class StatementFailedError(BundleflowError):
+    """A warehouse took a statement and could not carry it out.
+
+    Args:
+        state: State it ended with.
+        message: The warehouse's words; may be empty.
+    """
+
+    def __init__(self, state: str, message: str) -> None:
+        super().__init__(
+            f"The statement ended with {state}{f': {message}' if message else ''}.",
+            fix="Run the statement by hand on that warehouse.",
+            reason=FailureReason.SMOKE_FAILED,
+            exit_code=ExitCode.FAILED,
+        )
+
+
 class AnsweringWorkspace(Workspace):
     """The workspace as far as smoke checks ask it."""
 
@@ -41,7 +58,8 @@ class AnsweringWorkspace(Workspace):
         """Run a statement on a warehouse and give its rows, values as text (Statement Execution API 2.0, in line).
 
         Raises:
-            BundleflowError: The statement failed, or did not end within `STATEMENT_LIMIT_S`.
+            StatementFailedError: It failed, or did not end within `STATEMENT_LIMIT_S`.
+            BundleflowError: The warehouse cannot be asked.
         """
         from databricks.sdk.service.sql import StatementState
 
@@ -66,9 +84,4 @@ class AnsweringWorkspace(Workspace):
                 return rows
         state = answer.status.state.value if answer.status and answer.status.state else "unknown"
         message = answer.status.error.message if answer.status and answer.status.error else ""
-        raise BundleflowError(
-            f"The statement ended with {state}{f': {message}' if message else ''}.",
-            fix="Run the statement by hand on that warehouse.",
-            reason=FailureReason.SMOKE_FAILED,
-            exit_code=ExitCode.FAILED,
-        )
+        raise StatementFailedError(state, message or "")

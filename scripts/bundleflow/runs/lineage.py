@@ -10,6 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
+from bundleflow.adapters.workspace_answers import StatementFailedError
 from bundleflow.adapters.workspace_runs import RunsWorkspace
 from bundleflow.records.errors import BundleflowError
 from bundleflow.records.run import Lineage, RunRecord, TableUse
@@ -23,8 +24,9 @@ _SELECT = (
     "SELECT DISTINCT source_table_full_name, source_path, source_type, target_table_full_name, target_path, target_type, "
     "entity_run_id, entity_metadata.job_info.job_run_id AS job_run_id FROM"
 )
-_MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "does not exist", "not found")
-_REFUSED = ("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "does not have", "not authorized")
+_MISSING = ("TABLE_OR_VIEW_NOT_FOUND", "SCHEMA_NOT_FOUND", "SCHEMA_DOES_NOT_EXIST", "TABLE_DOES_NOT_EXIST")
+_REFUSED = ("INSUFFICIENT_PERMISSIONS", "PERMISSION_DENIED", "Insufficient privileges", "does not have")
+"""What the message of a statement that failed says then; a warehouse that is missing or refused answers before there is a statement."""
 
 
 def statement(run: RunRecord) -> str:
@@ -100,7 +102,7 @@ def _limits(run: RunRecord, rows: int) -> str:
 
 
 def _trouble(error: BundleflowError) -> str:
-    text = f"{error.cause} {error.details}"
+    text = error.cause if isinstance(error, StatementFailedError) else ""
     if any(sign.lower() in text.lower() for sign in _REFUSED):
         fix = f"Grant USE SCHEMA and SELECT on `system.access` to the identity that asks. {error.cause}"
         return f"{TABLE} may not be read: {fix}"
