@@ -92,7 +92,7 @@ def grants(situation: Situation) -> Iterator[Finding]:
     needs: dict[tuple[str, str], dict[str, str]] = {}
     unsaid: list[str] = []
     for deployed in situation.deployed:
-        for kind, name, privilege, why in _needed(deployed, plans=situation.plans_only):
+        for kind, name, privilege, why in _needed(deployed, client, plans=situation.plans_only):
             if "${" in name or not all(name.split(".")):
                 unsaid.append(why)
             else:
@@ -122,14 +122,15 @@ def _not_looked_at(situation: Situation) -> Iterator[Finding]:
         yield note(text)
 
 
-def _needed(deployed: Deployed, *, plans: bool) -> Iterator[tuple[str, str, str, str]]:
+def _needed(deployed: Deployed, client: AccessWorkspace, *, plans: bool) -> Iterator[tuple[str, str, str, str]]:
     """Kind and name of a securable, the privilege on it, and what for."""
     resources = _mapping(deployed.configuration.get("resources"))
     own = {f"{_text(each, 'catalog_name')}.{_text(each, 'name')}".lower() for each in _mapping(resources.get("schemas")).values()}
     for key, each in _mapping(resources.get("schemas")).items():
         catalog, why = _text(each, "catalog_name"), f"`schemas.{key}`"
         yield "catalog", catalog, "USE_CATALOG", why
-        if not plans:
+        full = f"{catalog}.{_text(each, 'name')}"
+        if not plans and ("${" in full or client.securable("schema", full) is None):
             yield "catalog", catalog, "CREATE_SCHEMA", why
     for kind, privilege in IN_SCHEMA.items():
         for key, each in _mapping(resources.get(kind)).items():

@@ -182,6 +182,10 @@ def test_grants(space: Space, folder: Path) -> None:
     _grant(client, "schema", "shop.given", Privilege.USE_SCHEMA, Privilege.CREATE_VOLUME)
     quiet("grants", space.as_("deployer", folder))
     quiet("grants", space.as_("owner", folder))
+    client.grants.update("catalog", "shop", changes=[PermissionsChange(principal=DEPLOYER, remove=[Privilege.CREATE_SCHEMA])])
+    assert "has no CREATE SCHEMA on catalog `shop`" in fires("grants", space.as_("deployer", folder)).what
+    client.schemas.create("features", "shop")
+    quiet("grants", space.as_("deployer", folder))
 
 
 def _grant(client: WorkspaceClient, kind: str, name: str, *privileges: Privilege) -> None:
