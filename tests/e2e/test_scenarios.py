@@ -37,7 +37,7 @@ STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "model-worse": [("promote-model / candidates", "verdict-refused")],
     "model-noise": [("promote-model / candidates", "verdict-refused")],
     "approval-denied": [("promote-model / promote", "release-manager rejected")],
-    "endpoint-fails": [("promote-model / promote", "run-failed")],
+    "endpoint-fails": [("promote-model / promote", "endpoint-failed")],
     "two-promotions": [("promote-model / promote", "champion-changed")],
     "model-better": [],
     "model-rollback": [],
@@ -45,7 +45,7 @@ STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "bad-rows": [("cd-staging / deploy", "run-failed")],
     "no-jvm": [],
     "stock": [],
-    "pdf-chatbot": [],
+    "pdf-chatbot": [("cd-staging / deploy", "run-failed")],
 }
 """Scenario → who stopped it, and how the reason begins, in the order of its scenes."""
 

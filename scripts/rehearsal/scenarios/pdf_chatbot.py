@@ -21,12 +21,13 @@ from rehearsal.scenarios.model import (
     Says,
     Scene,
     SmokePassed,
+    Stopped,
     Story,
     WorkflowEnds,
 )
 from rehearsal.scenarios.outcomes import Queried, RunEnds, TasksEnd
 
-TEMPLATE, JOB = "pdf-chatbot", "PDFChatbotJob"
+TEMPLATE, JOB, OWNER = "pdf-chatbot", "PDFChatbotJob", "platform-owner"
 TASKS = ("01-PDF-Advance-Data-Preprocessing", "02-Advanced-Chatbot-Chain", "03-Offline-Evaluation", "04-Deploy-Model-As-Endpoint")
 DOCUMENTS, PAGES, JUDGING = 4, 36, 24
 """PDFs of the template's samples, their pages, and the questions of each answerable kind that judge."""
@@ -34,6 +35,18 @@ DOCUMENTS, PAGES, JUDGING = 4, 36, 24
 _LONGER_CHUNKS = Change(
     message="Embed longer parts of a page",
     edits=(Edit("resources/chatbot.job.yml", 'chunk_words: "40"', 'chunk_words: "60"'),),
+    otherwise=(),
+)
+
+_TWO_WORDS = Change(
+    message="Embed two words at a time",
+    edits=(
+        Edit(
+            f"notebooks/{TASKS[0]}.py",
+            'int(dbutils.widgets.get("chunk_words")), int(dbutils.widgets.get("chunk_overlap"))',
+            "2, 1",
+        ),
+    ),
     otherwise=(),
 )
 
@@ -51,6 +64,7 @@ _MEASURED = """
     ORDER BY kind
 """
 
+_VERSIONS = "SELECT count(DISTINCT model_version) FROM {schema}.evaluations"
 _TOUCHED = ("tables read and written", "/documents/safety.pdf", ".chunks", ".embeddings", ".questions", ".evaluations")
 """What the report of a run must name as read or written."""
 
@@ -76,7 +90,7 @@ def _answers(stage: str) -> tuple[Expectation, ...]:
 
 PDF_CHATBOT = Story(
     name="pdf-chatbot",
-    title="The PDF chatbot from dev to production: documents read, answers measured, an endpoint that names document and page",
+    title="The PDF chatbot from dev to production, its endpoint names document and page; a version that ranks worse than TF-IDF is refused",
     template=TEMPLATE,
     scenes=(
         Scene(
@@ -116,6 +130,19 @@ PDF_CHATBOT = Story(
             (WorkflowEnds("cd-prod.yml"), GateAsked("prod"), *_answers("prod")),
             gate=Gate("prod"),
             needs_stages=("staging", "prod"),
+            needs_job=JOB,
+        ),
+        Scene(
+            "Chunks of two words reach staging",
+            "measured, found worse than TF-IDF, refused; champion and endpoint are left alone",
+            Push("main", change=_TWO_WORDS, who=OWNER),
+            (
+                Stopped("cd-staging.yml", "deploy", "run-failed"),
+                TasksEnd("staging", JOB, (*((task, "SUCCESS") for task in TASKS[:2]), (TASKS[2], "FAILED"), (TASKS[3], "UPSTREAM_FAILED"))),
+                Queried("staging", "the measures of both versions are kept", _VERSIONS, (("2",),)),
+            ),
+            stopped=True,
+            needs_stages=("staging",),
             needs_job=JOB,
         ),
     ),

@@ -23,7 +23,7 @@ from bundleflow.records.flow import load_flow
 from bundleflow.templates_project import KIT_ROOT, new_project
 from bundleflow_models import verdict
 from rehearsal.scenarios import pdf_chatbot
-from rehearsal.scenarios.model import OpenPull
+from rehearsal.scenarios.model import OpenPull, Push
 
 TEMPLATE = KIT_ROOT / "templates" / "pdf-chatbot"
 SECONDS = 120
@@ -340,8 +340,8 @@ def test_the_bundle_is_valid_without_a_warning(request: pytest.FixtureRequest, w
     assert "Validation OK!" in done.stdout
 
 
-def test_the_change_of_the_story_fits(plain: Path) -> None:
-    (action,) = [scene.action for scene in pdf_chatbot.PDF_CHATBOT.scenes if isinstance(scene.action, OpenPull)]
-    assert action.change is not None
-    (edit,) = action.change.edits
-    assert (plain / edit.path).read_text(encoding="utf-8").count(edit.find) == 1
+def test_the_changes_of_the_story_fit(plain: Path) -> None:
+    actions = [scene.action for scene in pdf_chatbot.PDF_CHATBOT.scenes]
+    edits = [edit for each in actions if isinstance(each, OpenPull | Push) and each.change for edit in each.change.edits]
+    assert len({edit.path for edit in edits}) == 2  # neither spoils the place of the other
+    assert [(plain / edit.path).read_text(encoding="utf-8").count(edit.find) for edit in edits] == [1, 1]
