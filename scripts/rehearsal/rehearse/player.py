@@ -134,7 +134,8 @@ class Player:
     def _look_at_models(self, scenes: list[model.Scene]) -> None:
         """Note how the models stand that the scenes compare, and find out what their endpoints can be asked."""
         memory, stage = self.memory, self._stage
-        wanted = {each.stage for scene in scenes for each in scene.expectations if isinstance(each, COMPARED)}
+        compared = [each for scene in scenes for each in scene.expectations if isinstance(each, COMPARED)]
+        wanted = {each.stage for each in compared if expectations.applies(each, stage.project)}
         memory.models_before = {name: memory.models(name).standing() for name in wanted}
         memory.callers = None
         for name in filter(None, (scene.asking for scene in scenes)):
