@@ -39,6 +39,7 @@ def _told(verdict: Verdict) -> str:
 
 def _promoted(wanted: champions.Promoted, memory: Memory) -> Check:
     who = f"approved by {wanted.by} on {wanted.where}" if wanted.by else f"approved in the {wanted.where}"
+    who = "nobody had to approve it" if wanted.where == NOBODY else who
     expected = f"{wanted.stage}: {'the first' if wanted.first else 'another'} version is champion, {who}, and serves alone"
     models, before = memory.models(wanted.stage), memory.models_before[wanted.stage]
     now = models.standing()

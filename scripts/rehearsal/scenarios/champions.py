@@ -29,7 +29,7 @@ class Promoted:
     Args:
         stage: The stage.
         by: Login of the person whose approval stands on the version; empty: the workspace's own button names nobody.
-        where: Where it was given: `github` or `workspace`.
+        where: Where it was given: `github`, `workspace`, or `none` where nobody is asked.
         first: There was no champion before, and no endpoint.
     """
 

@@ -36,7 +36,7 @@ LARGER_FOREST = Change(
             "    requires: staging\n",
             "    requires: staging\n    smoke: [{job: batch_inference, expect: {contains: model_version}}]\n",
         ),
-        Edit("src/iris/training.py", "    trees: int = 40\n", "    trees: int = 60\n"),
+        Edit("resources/model_training.job.yml", 'default: "40"', 'default: "60"'),
         Edit("resources/model_training.job.yml", "timeout_seconds: 3600", "timeout_seconds: 2700"),
     ),
     otherwise=(Edit("REHEARSAL.md", "", "Second change of a rehearsal.\n"),),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rehearsal.scenarios.champions import Judged, Promoted
 from rehearsal.scenarios.changes import BROKEN_FEATURE, LARGER_FOREST, NEW_FEATURE, PLAIN
 from rehearsal.scenarios.model import (
     Champion,
@@ -43,6 +44,7 @@ _IN_STAGING: tuple[Expectation, ...] = (
     JobsRan("staging"),
     Recorded("staging"),
     ReleaseProposed("release"),
+    Judged("staging", "passed"),
 )
 _IN_PRODUCTION: tuple[Expectation, ...] = (
     WorkflowEnds("cd-prod.yml"),
@@ -50,8 +52,10 @@ _IN_PRODUCTION: tuple[Expectation, ...] = (
     Deployed("prod"),
     JobsRan("prod"),
     Recorded("prod"),
+    Judged("prod", "passed"),
     GateAsked("prod", models=True),
 )
+_MANAGER = "release-manager"
 _PREDICTS = ("rows", "model_version", "first")
 _ANSWERS = ("endpoint", "served_by", "answers")
 
@@ -77,15 +81,15 @@ GREEN = Story(
             "Merge to main",
             "deployed to staging, run, the challenger judged and promoted, release proposed",
             MergePull("main"),
-            (*_IN_STAGING, Champion("staging"), NotDeployed("prod")),
+            (*_IN_STAGING, Champion("staging"), Promoted("staging", where="none", first=True), NotDeployed("prod")),
             promotion=True,
             needs_stages=("staging",),
         ),
         Scene(
             "Merge to release, approved",
             "in production as approved, jobs run; the model judged, approved by a person of its own, champion",
-            MergePull("release", who="release-manager"),
-            (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod")),
+            MergePull("release", who=_MANAGER),
+            (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod"), Promoted("prod", by=_MANAGER, first=True)),
             gate=Gate("prod"),
             needs_stages=("staging", "prod"),
             promotion=True,
@@ -94,7 +98,7 @@ GREEN = Story(
         Scene(
             "Push to release, approved",
             "in production as approved; no stage comes before it",
-            Push("release", "main", PLAIN, who="release-manager"),
+            Push("release", "main", PLAIN, who=_MANAGER),
             (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True)),
             gate=Gate("prod"),
             needs_stages=("prod",),
@@ -105,7 +109,7 @@ GREEN = Story(
             "Merge to main, approved",
             "in production as approved; no stage comes before it",
             MergePull("main"),
-            (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod")),
+            (*_IN_PRODUCTION, NotDeployed("prod", before_gate=True), Champion("prod"), Promoted("prod", by=_MANAGER, first=True)),
             gate=Gate("prod"),
             needs_stages=("prod",),
             without_stage="staging",
@@ -139,14 +143,20 @@ GREEN = Story(
             "Merge the second change to main",
             "staging updated in place, the challenger compared with the champion",
             MergePull("main"),
-            (*_IN_STAGING, Updated("staging"), Champion("staging", newer=True)),
+            (*_IN_STAGING, Updated("staging"), Champion("staging", newer=True), Promoted("staging", where="none")),
             needs_stages=("staging",),
         ),
         Scene(
             "Release the second change, approved",
             "production updated in place, a new champion",
-            MergePull("release", who="release-manager"),
-            (*_IN_PRODUCTION, Updated("prod"), Champion("prod", newer=True), SmokePassed("prod")),
+            MergePull("release", who=_MANAGER),
+            (
+                *_IN_PRODUCTION,
+                Updated("prod"),
+                Champion("prod", newer=True),
+                Promoted("prod", by=_MANAGER),
+                SmokePassed("prod"),
+            ),
             gate=Gate("prod"),
             needs_stages=("staging", "prod"),
         ),
