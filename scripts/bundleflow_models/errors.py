@@ -22,7 +22,7 @@ class Outcome(StrEnum):
 
 
 class ModelsError(Exception):
-    """Something a user can act on.
+    """Something a user can act on. Its text ends with the code in brackets, by which who follows a task's run tells the reason.
 
     Args:
         code: Stable word for machines, such as `gate-invalid`.
@@ -32,7 +32,7 @@ class ModelsError(Exception):
     """
 
     def __init__(self, code: str, cause: str, *, fix: str, outcome: Outcome = Outcome.REFUSED) -> None:
-        super().__init__(f"{cause} {fix}".strip())
+        super().__init__(" ".join(part for part in (cause, fix, f"[{code}]") if part))
         self.code = code
         self.cause = cause
         self.fix = fix

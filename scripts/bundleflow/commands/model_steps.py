@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,6 +16,7 @@ from bundleflow.models import filing
 from bundleflow.models.candidates import CHAMPION, READY, Candidate, Found, Patience, find_candidate, refusal
 from bundleflow.models.place import PlacedModel, check_parameters
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
+from bundleflow.records.run import RunRecord
 from bundleflow.report.markdown_model import candidates_markdown, promotion_markdown
 from bundleflow.report.markdown_run import run_markdown
 from bundleflow.report.markdown_verdict import verdict_markdown
@@ -27,6 +29,7 @@ from bundleflow_models.promotion import Approval, Promotion, PromotionRequest, W
 from bundleflow_models.promotion.approvals import approval_of
 
 VERDICT_LIMIT = 60_000
+_ENGINE_SAID = re.compile(r"\bModelsError: .*\[([a-z-]+)\]")
 
 
 def connect(job: JobContext, placed: Sequence[PlacedModel]) -> list[dict[str, Any]]:
@@ -158,7 +161,7 @@ def _by_deployment_job(job: JobContext, workspace: Workspace, placed: PlacedMode
         )
     set_run_outputs(job.runner, run)
     job.runner.summary(run_markdown(run, limit=RUN_REPORT_LIMIT))
-    check_result(run, options)
+    _check_deployment(run, options)
     with models_errors():
         model = workspace.registry.model(placed.name)
     if model.champion != candidate.version:
@@ -169,6 +172,23 @@ def _by_deployment_job(job: JobContext, workspace: Workspace, placed: PlacedMode
         )
     previous = model.aliases.get("previous-champion")
     return Promotion(placed.name, candidate.version, previous, candidate.verdict, approval, placed.endpoint or "")
+
+
+def _check_deployment(run: RunRecord, options: FollowOptions) -> None:
+    """Fail as `check_result`, but for the reason that the engine gave where the deployment job's task failed by it.
+
+    Raises:
+        BundleflowError: `endpoint-failed`, `champion-changed`, `locked`, ...; `run-failed` where the task says nothing of the kind.
+    """
+    try:
+        check_result(run, options)
+    except BundleflowError as error:
+        said = next((found[1] for task in run.tasks if (found := _ENGINE_SAID.search(task.error or task.trace))), "")
+        if said not in set(FailureReason):
+            raise
+        raise BundleflowError(
+            error.cause, fix=error.fix, reason=FailureReason(said), exit_code=error.exit_code, details=error.details
+        ) from error
 
 
 def approve_version(workspace: Workspace, placed: PlacedModel, candidate: Candidate, approval: Approval) -> str:

@@ -150,7 +150,7 @@ ENDPOINT_FAILS = Story(
             "It is approved, and its files cannot be read by the endpoint",
             "everything goes back to what it was; the old version answers all the while",
             _ASK,
-            (Stopped(_FILE, "promote", "run-failed"), ChampionStays(_STAGE), Answered(_STAGE)),
+            (Stopped(_FILE, "promote", "endpoint-failed"), ChampionStays(_STAGE), Answered(_STAGE)),
             gate=_APPROVED,
             asking=_STAGE,
             fault=Fault("/api/2.0/fs/files/Models/*/MLmodel", 404, "The file does not exist."),

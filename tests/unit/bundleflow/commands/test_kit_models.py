@@ -14,12 +14,15 @@ from project import Project
 
 from bundleflow.adapters.workspace import Workspace as RunsWorkspace
 from bundleflow.commands import model_context
-from bundleflow.commands.model_steps import approve_version
+from bundleflow.commands.model_steps import _check_deployment, approve_version
 from bundleflow.models.candidates import Candidate, find_candidate, stays_away
 from bundleflow.models.filing import TASK
 from bundleflow.models.place import PlacedModel
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.flow import Model
+from bundleflow.records.run import RunRecord, TaskRecord
+from bundleflow.runs.options import FollowOptions
+from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion import Approval
 from rehearsal.github.model_actions import Run
 
@@ -324,6 +327,23 @@ def test_an_approval_of_what_does_not_hold_any_more_is_not_written(models: Model
         approve_version(models.workspace.workspace(), placed, candidate, Approval("reviewer", "github", candidate.verdict))
     assert caught.value.reason == (FailureReason.CHAMPION_CHANGED if changed == "champion" else FailureReason.NOT_APPROVED)
     assert "Approval_Check" not in models.workspace.tags(2)
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (f"bundleflow_models.errors.ModelsError: {ModelsError('endpoint-failed', 'Not switched.', fix='Look.')}", "endpoint-failed"),
+        ("ValueError: [endpoint-failed]", "run-failed"),
+        ("bundleflow_models.errors.ModelsError: It is odd. [of-no-known-kind]", "run-failed"),
+    ],
+)
+def test_a_deployment_job_fails_for_the_reason_that_the_engine_gave(error: str, reason: str) -> None:
+    task = TaskRecord("deployment", 2, "notebook", "TERMINATED", "FAILED", error=error)
+    run = RunRecord(1, 3, "deployment", "deployment", "", "TERMINATED", "FAILED", tasks=(task,))
+    with pytest.raises(BundleflowError) as caught:
+        _check_deployment(run, FollowOptions())
+    assert caught.value.reason == reason
+    assert error in caught.value.cause
 
 
 def test_where_models_stand(models: Models, capsys: pytest.CaptureFixture[str]) -> None:
