@@ -165,11 +165,18 @@ def rehearsal(*, ok: bool = True) -> Rehearsal:
         "Pull request with a failing test", "Stopped by the unit tests.", "stopped as expected", ok=True, stopped=True, duration_s=3.6
     )
     stop.workflow_runs = [7]
-    tasks = [
+    tasks: list[dict[str, Any]] = [
         {"task_key": "prepare_features", "result": "SUCCESS", "started": 14.0, "duration_s": 1.1, "depends_on": [], "error": ""},
         {"task_key": "train", "result": "SUCCESS", "started": 15.2, "duration_s": 1.4, "depends_on": ["prepare_features"], "error": ""},
         {"task_key": "promote", "result": "SUCCESS", "started": 16.7, "duration_s": 0.6, "depends_on": ["train"], "error": ""},
+        {"task_key": "tell", "result": "UPSTREAM_FAILED", "started": 0.0, "duration_s": 0.0, "depends_on": ["promote"], "error": ""},
     ]
+    touched: dict[str, tuple[list[str], list[str]]] = {
+        "prepare_features": ([], ["staging.iris.features", HOSTILE]),
+        "train": (["staging.iris.features"], ["models:/staging.iris.classifier/2"]),
+    }
+    for task in tasks:
+        task["reads"], task["writes"] = touched.get(str(task["task_key"]), ([], []))
     return Rehearsal(
         title="Iris, from a branch to production",
         project="iris",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from html.parser import HTMLParser
 
 import pytest
@@ -17,6 +17,7 @@ from bundleflow.report.html import rehearsal_page, run_page, write_page
 from bundleflow.report.html_calls import in_words
 from bundleflow.report.html_format import clock, moment, plural, seconds, seen
 from bundleflow.report.html_markdown import markdown_html, page_links
+from bundleflow.report.html_rehearsal import rehearsal_view
 from bundleflow.report.html_svg import axis
 
 VOID = {"meta", "link", "br", "hr", "circle", "path", "rect", "line"}
@@ -90,6 +91,15 @@ class TestEveryPage:
 
     def test_small(self, make) -> None:
         assert len(make().encode()) < 1_000_000
+
+
+def test_rehearsal_tells_what_its_job_runs_read_and_wrote() -> None:
+    page = rehearsal_page(example.rehearsal())
+    part = page.partition('aria-label="Tables, files and models by task"')[2].partition("</table>")[0]
+    assert [part.count(name) for name in ("staging.iris.features", "models:/staging.iris.classifier/2")] == [2, 1]
+    assert "promote" not in part, "it touched nothing"
+    (run,) = rehearsal_view(asdict(example.rehearsal())).job_runs
+    assert [row.label for row in run.rows] == ["prepare_features", "train", "promote", "tell"], "what did not start comes last"
 
 
 def test_rehearsal_tells_the_story() -> None:
