@@ -27,7 +27,7 @@ def run_id_of(text: str, host: str) -> int | None:
 
     Args:
         text: What the person gave.
-        host: Address of the workspace that would be asked; empty when it is not known.
+        host: Address of the workspace that is logged in to (DATABRICKS_HOST); may be empty.
 
     Returns:
         The id; None when the text is neither.
@@ -47,9 +47,10 @@ def run_id_of(text: str, host: str) -> int | None:
             fix="Copy the address of a run: it ends with /jobs/JOB/runs/RUN.",
             exit_code=ExitCode.USAGE,
         )
-    if host and urlsplit(host if "://" in host else f"https://{host}").netloc.lower() != parts.netloc.lower():
+    # Never asked where the address leads: it may come from anybody, and the login would go there.
+    if urlsplit(host if "://" in host else f"https://{host}").netloc.lower() != parts.netloc.lower():
         raise BundleflowError(
-            f"The run is in the workspace {parts.netloc}, but DATABRICKS_HOST is {host}.",
+            f"The run is in the workspace {parts.netloc}, but DATABRICKS_HOST is {host or 'not set'}.",
             fix=f"Set DATABRICKS_HOST to {parts.scheme}://{parts.netloc} and log in there.",
             exit_code=ExitCode.USAGE,
         )

@@ -154,6 +154,13 @@ def test_a_run_is_named_by_its_id_or_its_address(text: str, number: int | None) 
     assert run_id_of(text, "https://example.com") == number
 
 
+@pytest.mark.parametrize(("host", "told"), [("", "not set"), ("https://other.example.com", "https://other.example.com")])
+def test_an_address_never_decides_where_the_login_goes(host: str, told: str) -> None:
+    with pytest.raises(BundleflowError, match=f"DATABRICKS_HOST is {told}") as caught:
+        run_id_of("https://example.com/jobs/7/runs/42", host)
+    assert "Set DATABRICKS_HOST to https://example.com" in caught.value.fix
+
+
 def test_a_run_is_compared_with_the_one_before() -> None:
     def task(key: str, result: str, seconds: float) -> TaskRecord:
         return TaskRecord(key, 1, "notebook", "TERMINATED", result, start_ms=1, end_ms=1 + round(1000 * seconds))
