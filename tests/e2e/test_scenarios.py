@@ -11,12 +11,14 @@ from typing import Any
 import pytest
 
 from rehearsal import scenarios
+from rehearsal.scenarios.promotions import PROMOTIONS
+
+sys.path.insert(0, str(Path(__file__).parent))
+from playing import LIMIT_S, Stops, check_stops, play, played
 
 pytestmark = [pytest.mark.rehearsal, pytest.mark.timeout(900)]
 
-LIMIT_S = 800
-
-STOPPED_BY: dict[str, list[tuple[str, str]]] = {
+STOPPED_BY: Stops = {
     "failing-test": [("run-tests / unit", "tests-failed"), ("GitHub", "405")],
     "fork": [("GitHub", "403")],
     "no-evidence": [("cd-prod / plan", "no-evidence")],
@@ -33,54 +35,27 @@ STOPPED_BY: dict[str, list[tuple[str, str]]] = {
     "task-times-out": [("cd-dev / deploy", "run-failed")],
     "run-cancelled": [("cd-dev / deploy", "run-canceled")],
     "schedule-fires": [],
-    "first-champion": [],
-    "model-worse": [("promote-model / candidates", "verdict-refused")],
-    "model-noise": [("promote-model / candidates", "verdict-refused")],
-    "approval-denied": [("promote-model / promote", "release-manager rejected")],
-    "endpoint-fails": [("promote-model / promote", "endpoint-failed")],
-    "two-promotions": [("promote-model / promote", "champion-changed")],
-    "model-better": [],
-    "model-rollback": [],
     "data-pipeline": [],
     "bad-rows": [("cd-staging / deploy", "run-failed")],
     "no-jvm": [],
     "stock": [],
     "pdf-chatbot": [("cd-staging / deploy", "run-failed")],
 }
-"""Scenario → who stopped it, and how the reason begins, in the order of its scenes."""
 
 
 @pytest.fixture(scope="module")
 def result(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
-    """The result of all scenarios but `green`, which has a test of its own."""
-    folder = tmp_path_factory.mktemp("scenarios")
-    wanted = ",".join(name for name in scenarios.STORIES if name != "green")
-    argv = [sys.executable, "-m", "bundleflow", "rehearse", "--scenario", wanted, "--json", "--report", str(folder / "report.html")]
-    done = subprocess.run(argv, cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, check=False)
-    assert done.stdout.startswith("{"), done.stderr
-    found: dict[str, Any] = json.loads(done.stdout)
-    found["exit_code"], found["progress"], found["report"] = done.returncode, done.stderr, (folder / "report.html").read_text()
-    return found
-
-
-def played(result: dict[str, Any], name: str) -> dict[str, Any]:
-    (found,) = [scenario for scenario in result["scenarios"] if scenario["name"] == name]
-    return dict(found)
+    """The result of all scenarios but `green` and those of models, which have tests of their own."""
+    return play(STOPPED_BY, tmp_path_factory.mktemp("scenarios"))
 
 
 def test_every_scenario_is_told_where_it_stops():
-    assert set(STOPPED_BY) == set(scenarios.STORIES) - {"green"}
+    assert set(STOPPED_BY) == set(scenarios.STORIES) - {"green", *(story.name for story in PROMOTIONS)}
 
 
 @pytest.mark.parametrize("name", STOPPED_BY)
 def test_a_scenario_is_stopped_where_and_why_it_should_be(result: dict[str, Any], name: str):
-    scenario = played(result, name)
-    wrong = [(step["title"], check) for step in scenario["steps"] for check in step["checks"] if not check["ok"]]
-    assert wrong == []
-    assert len(scenario["steps"]) == len(scenarios.STORIES[name].scenes)
-    stops = [(step["stopped_where"], step["stopped_why"]) for step in scenario["steps"] if step["stopped"]]
-    assert [where for where, _ in stops] == [where for where, _ in STOPPED_BY[name]]
-    assert [why for (_, why), (_, reason) in zip(stops, STOPPED_BY[name], strict=True) if not why.startswith(reason)] == []
+    check_stops(result, name, STOPPED_BY[name])
 
 
 def test_stopped_as_expected_is_a_success(result: dict[str, Any]):
