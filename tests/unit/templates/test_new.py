@@ -35,6 +35,8 @@ def test_command_makes_a_project_and_says_what_is_next(tmp_path: Path, capsys: p
     assert answers.pop("_commit") in {before, kit_commit(KIT_ROOT)}  # somebody may commit meanwhile
     assert answers == {
         "_src_path": "https://github.com/bundleflow/bundleflow.git",
+        "azure_pipelines": False,
+        "flow": "dev-main-release",
         "project_name": "my-flowers",
         "template": "iris",
         "workspace_folder": "/Deployments",
