@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -119,6 +119,11 @@ class TaskEnvironment:
     def table_names(self) -> list[str]:
         """Full names of all tables in the task's session at this moment; the session is opened where it is not."""
         return [] if self.spark is None else list(self._spark.table_names())
+
+    def observe(self, plans: Iterable[Any]) -> None:
+        """Take note of plans that another program sent in the task's session."""
+        for plan in plans:
+            self._spark.lineage.observe(plan)
 
     def wrote(self, table: str) -> None:
         """Take note of a table that was written past the session's own plans."""

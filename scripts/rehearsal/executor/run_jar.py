@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 from rehearsal.executor import java
-from rehearsal.executor.delta_versions import DeltaVersions
 from rehearsal.executor.environment import TaskEnvironment
 from rehearsal.executor.errors import TaskRefused
 
@@ -41,14 +40,20 @@ def run_jar(environment: TaskEnvironment) -> None:
     client = any(java.is_spark_client(Path(jar)) for jar in jars)
     options = [word for module in OPEN_MODULES for word in ("--add-opens", module)]
     command = [program, *QUICK, *options, "-cp", os.pathsep.join(jars), main, *spec.arguments]
-    versions = DeltaVersions(environment) if client and environment.has_spark else None
-    variables = {**os.environ, "SPARK_REMOTE": _remote(environment)} if versions else dict(os.environ)
     sys.stdout.flush()
-    done = subprocess.run(command, check=False, env=variables)
-    if versions:
-        versions.note_changes()
+    done = _listened_to(environment, command) if client and environment.has_spark else subprocess.run(command, check=False)
     if done.returncode != 0:
         raise TaskRefused(f"The main class {main} ended with exit code {done.returncode}; its output is in the task's log.")
+
+
+def _listened_to(environment: TaskEnvironment, command: list[str]) -> subprocess.CompletedProcess[bytes]:
+    """Run a program that uses Spark, and take note of what its plans read and wrote."""
+    from rehearsal.executor.plan_listener import PlanListener
+
+    with PlanListener(_remote(environment)) as listener:
+        done = subprocess.run(command, check=False, env={**os.environ, "SPARK_REMOTE": listener.remote})
+    environment.observe(listener.plans)
+    return done
 
 
 def _others(environment: TaskEnvironment) -> list[str]:
