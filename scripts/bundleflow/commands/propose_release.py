@@ -50,6 +50,7 @@ def run(args: argparse.Namespace) -> int:
         weaker_gate=weaker,
         preview=read_preview(Path(os.environ["BUNDLEFLOW_PLAN_DIR"])) if result == "success" else None,
         preview_failed=result not in ("success", "skipped"),
+        bundle=os.environ.get("BUNDLEFLOW_BUNDLE_DIR") or ".",
     )
     proposal = propose_release(GitHubApi.from_env(), head=args.head or _branch(), base=stage.then_propose, deployed=deployed)
     where = link(f"#{proposal.number}", proposal.url) if proposal.number else "none"

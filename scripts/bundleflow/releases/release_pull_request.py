@@ -9,6 +9,7 @@ from typing import Literal
 from bundleflow.adapters.github import ACTIONS_BOT, GitHubApi, GitHubError
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.github import Comparison, PullRequest
+from bundleflow.releases.bundle_plans import with_others
 from bundleflow.releases.preview import Preview
 from bundleflow.releases.weaker_gate import weaker_gate_note
 from bundleflow.report.markdown import COMMENT_LIMIT, code, fit
@@ -38,6 +39,7 @@ class Deployed:
         weaker_gate: In words, why the next stage has no required reviewers, so that approving the pull request is the gate; else empty.
         preview: The plan of the next stage as things stand now; None where nobody asked for it.
         preview_failed: Whether it was asked for and could not be made.
+        bundle: Folder of the bundle; where it is not the root, others may be proposed by the same pull request, and each has its section.
     """
 
     stage: str
@@ -47,6 +49,7 @@ class Deployed:
     weaker_gate: str = ""
     preview: Preview | None = None
     preview_failed: bool = False
+    bundle: str = "."
 
 
 CLICK = (
@@ -75,7 +78,8 @@ def propose_release(github: GitHubApi, *, head: str, base: str, deployed: Deploy
         github.update_pull_request(existing.number, close=True)
         return Proposal("closed", existing.number, existing.url)
     by_bot = existing is None or existing.author == ACTIONS_BOT
-    title, body = f"Release {head} to {base}", _body(comparison, deployed, head, base, by_bot=by_bot)
+    title = f"Release {head} to {base}"
+    body = _body(comparison, deployed, head, base, by_bot=by_bot, present=existing.body if existing else "")
     if existing is None:
         try:
             created = github.create_pull_request(head, base, title, body)
@@ -85,6 +89,7 @@ def propose_release(github: GitHubApi, *, head: str, base: str, deployed: Deploy
             existing = github.open_pull_request(head, base) if error.status == 422 else None
             if existing is None:
                 raise _cannot_open(error) from error
+            body = _body(comparison, deployed, head, base, by_bot=by_bot, present=existing.body)
     return _update(github, existing, title, body)
 
 
@@ -123,10 +128,11 @@ def _cannot_open(error: GitHubError) -> BundleflowError:
     return BundleflowError(error.cause, fix=fix, reason=error.reason, exit_code=error.exit_code, details=error.details)
 
 
-def _body(comparison: Comparison, deployed: Deployed, head: str, base: str, *, by_bot: bool) -> str:
+def _body(comparison: Comparison, deployed: Deployed, head: str, base: str, *, by_bot: bool, present: str) -> str:
     url = deployed.run_url
     where = f" ([run]({url}))" if url.startswith(("https://", "http://")) else ""
-    plan = f", by the plan with digest {code(deployed.digest)}" if deployed.digest else ""
+    own = deployed.bundle == "."
+    plan = f", by the plan with digest {code(deployed.digest)}" if deployed.digest and own else ""
     count = comparison.ahead_by
     parts = [
         f"{MARKER}\nThis brings {count} commit{'s' if count != 1 else ''} from {code(head)} to {code(base)}.",
@@ -135,7 +141,11 @@ def _body(comparison: Comparison, deployed: Deployed, head: str, base: str, *, b
     if comparison.commits and comparison.commits[-1][0] != deployed.sha:
         newest = code(comparison.commits[-1][0][:12])
         parts.append(f"> [!WARNING]\n> {newest} is newer and still waits for its own deployment to {code(deployed.stage)}.")
-    parts += _plan(deployed, where)
+    if own:
+        parts += _plan(deployed, where)
+    else:
+        done = [f"Deployed to {code(deployed.stage)} by the plan with digest {code(deployed.digest)}."] if deployed.digest else []
+        parts.append(with_others(present, deployed.bundle, deployed.sha, "\n\n".join([*done, *_plan(deployed, where)])))
     parts.append(
         "Merge it with a **merge commit**: production is deployed only from content that the stage before has been deployed from, and it "
         "waits for approval of its own plan."

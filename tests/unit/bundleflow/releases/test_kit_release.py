@@ -11,6 +11,7 @@ from github_world import KIT, REPOSITORY, World
 from bundleflow.adapters.github import GitHubError
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.evidence import DeploymentRecord
+from bundleflow.releases.bundle_plans import with_others
 from bundleflow.releases.comment import marker, sticky_comment
 from bundleflow.releases.deployment_record import TASK, begin_record, finish_record
 from bundleflow.releases.evidence import find_evidence, kit_repository
@@ -41,6 +42,34 @@ def open_pulls(world: World) -> int:
 
 def test_nothing_to_release_opens_nothing(world: World) -> None:
     assert propose(world) == Proposal("nothing")
+
+
+def test_each_bundle_has_its_section_and_leaves_the_others(world: World) -> None:
+    world.commit("a change")
+    world.push("main")
+    number = propose(world, bundle="bundles/b", digest="b" * 64, preview=Preview("prod", "1" * 64, "plan of b")).number
+    propose(world, bundle="bundles/a", digest="a" * 64, preview=Preview("prod", "2" * 64, "plan of a"))
+    body = body_of(world, number)
+    assert [body.count(each) for each in ("plan of a", "plan of b", "a" * 64, "b" * 64, "#### Bundle `bundles/a`")] == [1] * 5
+    assert body.index("plan of a") < body.index("plan of b")
+    propose(world, bundle="bundles/b", preview=Preview("prod", "1" * 64, "newer plan of b"))
+    body = body_of(world, number)
+    assert ("newer plan of b" in body, "plan of a" in body, body.count("#### Bundle")) == (True, True, 2)
+    world.commit("another change", other="text")
+    world.push("main")
+    propose(world, bundle="bundles/b", preview=Preview("prod", "1" * 64, "plan of the new commit"))
+    body = body_of(world, number)
+    assert ("plan of the new commit" in body, "plan of a" in body) == (True, False), "what was planned for another commit goes"
+    assert open_pulls(world) == 1
+
+
+def test_many_bundles_fit_into_one_pull_request() -> None:
+    body = ""
+    for number in range(12):
+        body = with_others(body, f"b{number:02}", "1" * 40, "x" * 5_000)
+        assert len(body) < 50_000
+        assert f"#### Bundle `b{number:02}`" in body, "the bundle that proposes is always there"
+    assert "do not fit" in body
 
 
 def test_it_is_opened_once_and_then_kept_up_to_date(world: World) -> None:
