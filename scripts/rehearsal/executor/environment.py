@@ -116,18 +116,10 @@ class TaskEnvironment:
         tables = self._spark.lineage.reads() if self._spark else []
         return list(dict.fromkeys([*tables, *self.files.reads(), *self.models.reads(), *self._of_children[0]]))
 
-    def table_names(self) -> list[str]:
-        """Full names of all tables in the task's session at this moment; the session is opened where it is not."""
-        return [] if self.spark is None else list(self._spark.table_names())
-
     def observe(self, plans: Iterable[Any]) -> None:
         """Take note of plans that another program sent in the task's session."""
         for plan in plans:
             self._spark.lineage.observe(plan)
-
-    def wrote(self, table: str) -> None:
-        """Take note of a table that was written past the session's own plans."""
-        self._spark.lineage.written(table)
 
     def writes(self) -> list[str]:
         """Full names of the tables, paths of volumes and addresses of model versions that were written."""

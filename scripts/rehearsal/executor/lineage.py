@@ -45,14 +45,6 @@ class Lineage:
         """Full names of tables that were written, made, changed or dropped."""
         return list(self._writes)
 
-    def written(self, name: str) -> None:
-        """Take note of a table that a program wrote whose plans are not seen here.
-
-        Args:
-            name: Its full name.
-        """
-        self._writes.setdefault(name)
-
     def observe(self, plan: Any) -> None:
         """Take note of one plan (a `pyspark.sql.connect.proto.Plan`)."""
         if plan.HasField("root"):

@@ -44,14 +44,6 @@ class SparkTask:
         self.catalog.attach()
         self._quiet = before
 
-    def table_names(self) -> list[str]:
-        """Full names of all tables that the session knows at this moment."""
-        before, self._quiet = self._quiet, True
-        try:
-            return self.catalog.all_tables()
-        finally:
-            self._quiet = before
-
     def record(self) -> None:
         """Take note of the tables that were made, changed or dropped since the last time."""
         before, self._quiet = self._quiet, True
