@@ -111,7 +111,7 @@ def no_expression_in_a_description(file: YamlFile) -> Iterator[str]:
 @rule
 def run_is_one_command(file: YamlFile) -> Iterator[str]:
     """Logic lies in the package, where it is tested: a step starts one program, without pipes, redirections or fallbacks."""
-    allowed = r'((exec )?bundleflow|scripts/\w+|python3 [\w/]+\.py|python3 "\$BUNDLEFLOW_ACTION_PATH/[\w./-]+")'
+    allowed = r'((exec )?bundleflow|scripts/[\w-]+|python3 [\w/]+\.py|python3 "\$BUNDLEFLOW_ACTION_PATH/[\w./-]+")'
     allowed += r'( ((--[\w-]+=)?"\$[A-Z_]+"|[\w./-]+))*'
     for place, step in file.steps:
         if "run" in step and not re.fullmatch(allowed, step["run"].strip()):
