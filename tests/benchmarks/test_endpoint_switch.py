@@ -49,6 +49,12 @@ class Callers:
                 with self.lock:
                     self.answers[answer] += 1
 
+    def wait(self, enough: Callable[[], bool]) -> None:
+        """Let the callers go on until they have had enough answers, a minute at most."""
+        until = time.monotonic() + 60
+        while not enough() and time.monotonic() < until:
+            time.sleep(0.1)
+
     def _answer(self, client: httpx.Client) -> str:
         try:
             found = client.post(f"/serving-endpoints/{ENDPOINT}/invocations", json=ROWS)
@@ -85,10 +91,9 @@ def test_no_request_is_lost_while_the_endpoint_is_switched(
         thread.start()
     try:
         make_champion(2, second)
+        callers.wait(lambda: callers.answers["version 2"] >= PER_SECOND)
         rollback(place, RollbackRequest(MODEL, ENDPOINT, "a test", pace=PACE), tell=str)
-        until = time.monotonic() + 60
-        while sum(callers.answers.values()) < AT_LEAST and time.monotonic() < until:
-            time.sleep(0.1)
+        callers.wait(lambda: callers.answers.total() >= AT_LEAST)
     finally:
         took = time.monotonic() - begun
         callers.over.set()
