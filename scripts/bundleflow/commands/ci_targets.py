@@ -19,6 +19,7 @@ from bundleflow.records.plan import Plan
 from bundleflow.records.target_check import TargetCheck
 from bundleflow.releases.checks import (
     check_identity_independent,
+    check_managers_named,
     check_remarks,
     check_resolved,
     check_schedules,
@@ -160,4 +161,5 @@ def _check_identity(plan: Plan, check: TargetCheck) -> None:
     """Say on the pull request already what the release would be refused for."""
     identity = planning_identity(check.configuration)
     canonical = canonical_plan(plan, target=check.target, tree="", identity=identity)
+    check_managers_named(plan, identity, check.target)
     check_identity_independent(canonical, check.configuration, check.target)

@@ -79,10 +79,11 @@ def run(args: argparse.Namespace) -> int:
     apply_policy(job, done.plan, deploying=True)
     identity = planning_identity(configuration)
     tree = tree_of()
-    canonical = canonical_plan(done.plan, target=job.stage.target, tree=tree, identity=identity)
+    shown = done.go.plan.plan if done.go else None
+    canonical = canonical_plan(done.plan, target=job.stage.target, tree=tree, identity=identity, like=shown)
     done.digest = digest(canonical)
-    if done.go:
-        done.digest = _compare(done.plan, canonical, approved, done.go.plan.plan, identity)
+    if shown:
+        _compare(canonical, done.digest, approved, shown)
     job.runner.output("digest", done.digest)
     _report_plan(job, done, state)
     _deploy(Deploying(job, job.cli(), configuration, done.runs), done, tree)
@@ -108,13 +109,10 @@ def _check_force_is_approved(plan: ApprovedPlan, force_lock: bool) -> None:
         )
 
 
-def _compare(plan: Plan, canonical: CanonicalPlan, approved: str, shown: CanonicalPlan, identity: str) -> str:
-    """The digest that was approved, when this plan has it."""
-    # The second form counts where the bundle itself names the deploying identity as owner: then the approved plan shows it as well.
-    own = canonical_plan(plan, target=canonical.target, tree=canonical.tree, identity=identity, own_owner=True)
-    if approved in (digest(canonical), digest(own)):
+def _compare(canonical: CanonicalPlan, now: str, approved: str, shown: CanonicalPlan) -> None:
+    if now == approved:
         tell(f"the plan is the approved one ({approved[:12]})")
-        return approved
+        return
     lines = difference(shown, canonical).lines or ("values that are kept out of sight differ",)
     raise BundleflowError(
         f"The plan is not the one that was approved any more: {lines[0]}" + (f" (and {len(lines) - 1} more)" if len(lines) > 1 else ""),

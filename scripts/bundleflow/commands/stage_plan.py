@@ -10,7 +10,7 @@ from bundleflow.commands.context import JobContext
 from bundleflow.commands.models_step import check_stage_models
 from bundleflow.commands.steps import planned, planning_identity
 from bundleflow.records.plan import CanonicalPlan, Plan
-from bundleflow.releases.checks import check_identity_independent
+from bundleflow.releases.checks import check_identity_independent, check_managers_named
 from bundleflow.releases.digest import canonical_plan, digest
 
 
@@ -60,4 +60,5 @@ def check_identity(job: JobContext, made: StagePlan) -> None:
         BundleflowError: `plan-depends-on-identity`.
     """
     if not job.stage.approval.one_identity:
+        check_managers_named(made.plan, made.identity, job.stage.target)
         check_identity_independent(made.canonical, made.state, job.stage.target)

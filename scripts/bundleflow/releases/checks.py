@@ -12,6 +12,7 @@ from bundleflow.records.accepted import Accepted, Remark
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.records.plan import CanonicalPlan, Plan
 from bundleflow.releases.bundle_references import REFERENCE
+from bundleflow.releases.management import replaced_manager
 
 
 def unresolved_references(value: Any, path: str = "") -> Iterator[str]:
@@ -173,6 +174,28 @@ def check_identity_independent(plan: CanonicalPlan, summary: Mapping[str, Any], 
             fix=f"Plan and deployment have different identities. Give target `{target}` a `workspace: root_path:` that does not hold "
             "`${workspace.current_user...}`, such as `/Workspace/Shared/.bundle/${bundle.name}/${bundle.target}`, and name fixed "
             "identities in names, `run_as` and permissions.",
+            reason=FailureReason.PLAN_DEPENDS_ON_IDENTITY,
+            details="\n".join(found[:50]),
+        )
+
+
+def check_managers_named(plan: Plan, identity: str, target: str) -> None:
+    """Refuse a plan that would take the management away from who deployed, because it is made by another identity.
+
+    Args:
+        plan: The plan.
+        identity: User name of the identity that planned.
+        target: Name of the target, for the message.
+
+    Raises:
+        BundleflowError: `plan-depends-on-identity`, with each resource.
+    """
+    found = [f"{entry.short_key}: {who}" for entry in plan.entries if (who := replaced_manager(entry, identity))]
+    if found:
+        raise BundleflowError(
+            f"The plan of target `{target}` depends on the identity that makes it: {found[0]} would lose CAN_MANAGE to the one that plans",
+            fix="Name the service principal that deploys in `permissions` of these resources, or at the top of the bundle, with level "
+            "CAN_MANAGE; then each identity plans the same.",
             reason=FailureReason.PLAN_DEPENDS_ON_IDENTITY,
             details="\n".join(found[:50]),
         )

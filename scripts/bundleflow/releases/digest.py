@@ -8,29 +8,35 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from bundleflow.records.plan import ABSENT, Action, CanonicalChange, CanonicalEntry, CanonicalPlan, FieldChange, Plan, PlanEntry
+from bundleflow.records.plan import ABSENT, Action, CanonicalChange, CanonicalEntry, CanonicalPlan, Plan, PlanEntry
 from bundleflow.records.volatile import is_volatile
+from bundleflow.releases.management import forms
 
 _SECRET_NAME = re.compile(r"(?i)(?:^|[._'\[])[^.\[\]]*(?:secret|password|passwd|token|private_?key|api_?key|credential)[^.\[\]]*$")
 _SECRET_REFERENCE = re.compile(r"\{\{secrets/[^{}]+\}\}")
 MASKED = '"(masked)"'
 
 
-def canonical_plan(plan: Plan, *, target: str, tree: str, identity: str = "", own_owner: bool = False) -> CanonicalPlan:
+def canonical_plan(plan: Plan, *, target: str, tree: str, identity: str = "", like: CanonicalPlan | None = None) -> CanonicalPlan:
     """The canonical form of a plan.
 
     Args:
         plan: The plan.
         target: Target of the bundle.
         tree: Git id of the root tree.
-        identity: User name of the identity that planned: the CLI makes whoever deploys the owner of what has permissions, so an
-            `IS_OWNER` entry of this identity is left out, together with the previous owner's that it replaces.
-        own_owner: Keep those entries (the bundle names the deploying identity as owner itself).
+        identity: User name of the identity that planned: the rights that the CLI adds for whoever deploys are left out (see `management`).
+        like: The approved plan as another identity made it (values may be masked). Where it shows rights of `identity`, because the bundle
+            names it, they are written as they stand there; nothing else is taken from it.
     """
-    entries = (_canonical_entry(entry, "" if own_owner else identity) for entry in plan.entries if entry.action is not Action.SKIP)
-    return CanonicalPlan(
-        target=target, tree=tree, cli_version=plan.cli_version, entries=tuple(sorted(entry for entry in entries if entry is not None))
-    )
+    shown = {entry.key: entry for entry in like.entries} if like else {}
+    entries: list[CanonicalEntry] = []
+    for entry in plan.entries:
+        if entry.action is Action.SKIP:
+            continue
+        ways = [_canonical_entry(form, entry) for form in forms(entry, identity)]
+        found = next((way for way in ways if like and (way and _mask_entry(way)) == shown.get(entry.key)), ways[0])
+        entries += [found] if found else []
+    return CanonicalPlan(target=target, tree=tree, cli_version=plan.cli_version, entries=tuple(sorted(entries)))
 
 
 def digest(plan: CanonicalPlan) -> str:
@@ -50,8 +56,7 @@ def digest(plan: CanonicalPlan) -> str:
 
 def masked(plan: CanonicalPlan) -> CanonicalPlan:
     """The same plan fit to be shown and stored: values whose name says that they are secret are replaced."""
-    entries = tuple(CanonicalEntry(entry.key, entry.action, tuple(_mask(change) for change in entry.changes)) for entry in plan.entries)
-    return CanonicalPlan(plan.target, plan.tree, plan.cli_version, entries)
+    return CanonicalPlan(plan.target, plan.tree, plan.cli_version, tuple(_mask_entry(entry) for entry in plan.entries))
 
 
 def is_secret(path: str, value: Any) -> bool:
@@ -59,6 +64,10 @@ def is_secret(path: str, value: Any) -> bool:
     if not _SECRET_NAME.search(path) or value is ABSENT or value in (None, "", True, False):
         return False
     return not (isinstance(value, str) and _SECRET_REFERENCE.fullmatch(value))
+
+
+def _mask_entry(entry: CanonicalEntry) -> CanonicalEntry:
+    return CanonicalEntry(entry.key, entry.action, tuple(_mask(change) for change in entry.changes))
 
 
 def _mask(change: CanonicalChange) -> CanonicalChange:
@@ -84,50 +93,20 @@ def hide_secrets(path: str, value: Any) -> Any:
     return "(masked)" if is_secret(path, value) else value
 
 
-def _canonical_entry(entry: PlanEntry, identity: str) -> CanonicalEntry | None:
-    """None when nothing is left of an update but what differs by nature."""
-    replaced = entry.action in (Action.CREATE, Action.RECREATE)
-    own = bool(identity) and entry.key.endswith(".permissions") and _is_own_owner(entry, identity)
+def _canonical_entry(entry: PlanEntry, whole: PlanEntry) -> CanonicalEntry | None:
+    """None when nothing is left of an update but what differs by nature; `whole` is the entry with all of it."""
     changes = [
         CanonicalChange(change.path, _value(change.old), _value(change.new), _value(change.remote))
         for change in entry.effective_changes
-        if not is_volatile(entry, change.path) and not (own and _is_owner_change(change))
+        if not is_volatile(entry, change.path)
     ]
-    if replaced:
-        state = _without_owner(entry.new_state, identity) if own else entry.new_state
-        given = {path: value for path, value in _leaves({**state}) if not is_volatile(entry, path)}
+    if entry.action in (Action.CREATE, Action.RECREATE):
+        given = {path: value for path, value in _leaves({**entry.new_state}) if not is_volatile(entry, path)}
         given |= dict(entry.references)
         changes += [CanonicalChange(f"={path}", None, _json(value), None) for path, value in given.items()]
-    elif entry.effective_changes and not changes:
+    elif whole.effective_changes and not changes:
         return None
     return CanonicalEntry(entry.key, str(entry.action), tuple(sorted(changes, key=_by_path)))
-
-
-def _is_own_owner(entry: PlanEntry, identity: str) -> bool:
-    return any(_owner(each) == identity for each in _grants(entry.new_state))
-
-
-def _owner(grant: Any) -> str:
-    if not isinstance(grant, Mapping) or grant.get("level") != "IS_OWNER":
-        return ""
-    return str(grant.get("service_principal_name") or grant.get("user_name") or grant.get("group_name") or "")
-
-
-def _grants(state: Mapping[str, Any]) -> list[Any]:
-    grants = state.get("__embed__") or state.get("permissions") or []
-    return list(grants) if isinstance(grants, list) else []
-
-
-def _without_owner(state: Mapping[str, Any], identity: str) -> Mapping[str, Any]:
-    kept = [grant for grant in _grants(state) if _owner(grant) != identity]
-    return {**{key: value for key, value in state.items() if key not in ("__embed__", "permissions")}, "__embed__": kept}
-
-
-def _is_owner_change(change: FieldChange) -> bool:
-    """Whether a change of a permission entry is only about who the owner is."""
-    values = [value for value in (change.old, change.new, change.remote) if value is not ABSENT]
-    levels = {value.get("level") if isinstance(value, Mapping) else value for value in values}
-    return levels == {"IS_OWNER"}
 
 
 def _leaves(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:

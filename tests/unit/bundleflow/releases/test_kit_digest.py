@@ -170,12 +170,6 @@ def test_an_owner_that_the_bundle_names_is_in_the_digest() -> None:
     assert digest(named) != digest(other)
 
 
-def test_the_deploying_identity_named_as_owner_agrees_with_the_approved_plan() -> None:
-    approved = canonical_plan(owners("deploy-sp"), target="t", tree="x", identity="plan-sp")
-    again = canonical_plan(owners("deploy-sp"), target="t", tree="x", identity="deploy-sp", own_owner=True)
-    assert digest(approved) == digest(again)
-
-
 def test_secrets_are_masked_but_count() -> None:
     def plan(value: str) -> CanonicalPlan:
         change = FieldChange("tasks[0].new_cluster.spark_env_vars.API_TOKEN", Action.UPDATE, old="old-secret", new=value)
