@@ -4,6 +4,12 @@ from __future__ import annotations
 
 import sys
 
+from hypothesis import HealthCheck, settings
+
 # pyspark takes a `__main__` without a file, which pytest-xdist's workers have, for a doctest run and ends the process.
 if not hasattr(sys.modules["__main__"], "__file__"):
     sys.modules["__main__"].__file__ = "pytest-worker"
+
+# A busy machine is slow, which says nothing about the code: no test asserts a time.
+settings.register_profile("any-machine", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("any-machine")
