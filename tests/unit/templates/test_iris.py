@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rendered import SECONDS, read, tool
+from rendered import SECONDS, own_files, own_tests, pins, read, tool
 
 from bundleflow import __version__
 from bundleflow.records.flow import load_flow
@@ -84,12 +84,6 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     folder = tmp_path_factory.mktemp("rendered") / "iris"
     new_project("iris", folder, answers=request.param, ask=False)
     return folder
-
-
-def own_files(folder: Path) -> list[Path]:
-    """The files that are not a tool's cache."""
-    caches = {"__pycache__", ".ruff_cache", ".cache"}
-    return [path for path in folder.rglob("*") if path.is_file() and not caches & set(path.parts)]
 
 
 def two_stages(project: Path) -> bool:
@@ -281,9 +275,6 @@ def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> Non
 
 
 def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
-    def pins(text: str) -> set[tuple[str, str]]:
-        return set(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE))
-
     rehearsal = pins((KIT_ROOT / "scripts" / "requirements" / "dev.txt").read_text(encoding="utf-8"))
     locked = pins((project / "tests" / "requirements.txt").read_text(encoding="utf-8"))
     asked = pins((project / "tests" / "requirements.in").read_text(encoding="utf-8"))
@@ -318,7 +309,7 @@ def test_workflows_pass_actionlint_and_githubs_schema(project: Path) -> None:
 
 
 def test_its_own_unit_tests_pass(project: Path) -> None:
-    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=project)
+    done = own_tests(project)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "27 passed" in done.stdout
 
@@ -331,6 +322,6 @@ def test_the_changes_of_the_default_story_fit(tmp_path: Path, change: changes.Ch
         text = path.read_text(encoding="utf-8")
         assert not edit.find or text.count(edit.find) == 1, f"{edit.path} does not have exactly one {edit.find!r}"
         path.write_text(text.replace(edit.find, edit.replace, 1) if edit.find else text + edit.replace, encoding="utf-8")
-    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=folder)
+    done = own_tests(folder)
     assert done.returncode == (1 if change is changes.BROKEN_FEATURE else 0), done.stdout + done.stderr
     assert tool("ruff", "check", ".", folder=folder).returncode == 0

@@ -5,19 +5,15 @@ from __future__ import annotations
 import ast
 import csv
 import json
-import os
 import re
-import select
-import subprocess
 import sys
-from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Thread
 from typing import Any
 
 import pytest
-import yaml
+from rendered import LINTERS, check_packages, own_files, own_tests, pins, read, tool
 
 from bundleflow.records.flow import load_flow
 from bundleflow.templates_project import KIT_ROOT, new_project
@@ -26,7 +22,6 @@ from rehearsal.scenarios import pdf_chatbot
 from rehearsal.scenarios.model import OpenPull, Push
 
 TEMPLATE = KIT_ROOT / "templates" / "pdf-chatbot"
-SECONDS = 120
 CLUSTER = "0923-164208-meows279"
 SHAPES = {
     "serverless": {},
@@ -52,21 +47,6 @@ def renamed(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["plain", "renamed"])
 def project(request: pytest.FixtureRequest) -> Path:
     return Path(request.getfixturevalue(request.param))
-
-
-def tool(*command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), **more}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
-
-
-def own_files(folder: Path) -> list[Path]:
-    caches = {"__pycache__", ".ruff_cache", ".cache", ".git"}
-    return [path for path in folder.rglob("*") if path.is_file() and not caches & set(path.parts)]
-
-
-def read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def resources(project: Path) -> dict[str, dict[str, Any]]:
@@ -283,53 +263,24 @@ def test_the_picture_shows_the_jobs_tasks(project: Path) -> None:
 
 
 def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
-    def pins(text: str) -> set[tuple[str, str]]:
-        return set(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE))
-
-    rehearsal = pins((KIT_ROOT / "scripts" / "requirements" / "rehearsal.txt").read_text(encoding="utf-8"))
-    locked = pins((project / "tests" / "requirements.txt").read_text(encoding="utf-8"))
-    asked = pins((project / "tests" / "requirements.in").read_text(encoding="utf-8"))
     variables = read(project / "databricks.yml")["variables"]
     listed = variables["libraries" if "libraries" in variables else "python_packages"]["default"]
     names = [each if isinstance(each, str) else each.get("pypi", {}).get("package", each.get("whl")) for each in listed]
     packages = pins("\n".join(names))
-    assert asked <= locked
-    assert packages <= rehearsal
-    assert {pin for pin in packages if pin[0] != "mlflow"} <= asked
+    check_packages(project, packages)
     assert names[-1] == "${workspace.root_path}/.bundleflow/${var.bundleflow_models_wheel}"
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["zizmor", "--pedantic", "--offline", "--no-progress", "."],
-        [sys.executable, "-m", "bundleflow", "lint"],
-    ],
-    ids=["ruff", "format", "zizmor", "bundleflow lint"],
-)
+@LINTERS
 def test_linters_find_nothing(renamed: Path, command: list[str]) -> None:
     done = tool(*command, folder=renamed)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_its_own_unit_tests_pass(renamed: Path) -> None:
-    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=renamed)
+    done = own_tests(renamed)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "56 passed" in done.stdout
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    command = [sys.executable, "-m", "bundleflow", "local", "workspace", "--data", str(tmp_path_factory.mktemp("workspace"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            assert select.select([process.stdout], [], [], SECONDS)[0], "the workspace did not start"
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
 
 
 @pytest.mark.parametrize(("shape", "target"), [*(("plain", target) for target in ("dev", "test", "staging", "prod")), ("renamed", "prod")])

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib
-import os
 import re
-import select
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -15,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+from rendered import LINTERS, check_packages, own_files, own_tests, pins, read, tool
 
 from bundleflow.records.flow import load_flow
 from bundleflow.report.markdown_verdict import verdict_markdown
@@ -27,7 +25,6 @@ from rehearsal.scenarios import stock as story
 from rehearsal.scenarios.model import Push
 
 TEMPLATE = KIT_ROOT / "templates" / "stock"
-SECONDS = 120
 SHAPES = {"stock": {}, "from git, another name": {"project_name": "shares-of-the-north", "code_from": "git"}}
 END, HOLDOUT_FROM = date(2025, 6, 30), date(2023, 1, 2)
 GIT_SOURCE = Path("resources", "git_source.yml")
@@ -52,21 +49,6 @@ def from_git(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(params=["plain", "from_git"])
 def project(request: pytest.FixtureRequest) -> Path:
     return Path(request.getfixturevalue(request.param))
-
-
-def tool(*command: str, folder: Path, **more: str) -> subprocess.CompletedProcess[str]:
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    environment = {"PATH": path, "HOME": str(folder), **more}
-    return subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=SECONDS, check=False)
-
-
-def own_files(folder: Path) -> list[Path]:
-    caches = {"__pycache__", ".ruff_cache", ".cache", ".git", ".pytest_cache"}
-    return [path for path in folder.rglob("*") if path.is_file() and not caches & set(path.parts)]
-
-
-def read(path: Path) -> Any:
-    return yaml.safe_load(path.read_text(encoding="utf-8"))
 
 
 def job(project: Path) -> dict[str, Any]:
@@ -149,53 +131,24 @@ def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> Non
 
 
 def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
-    def pins(text: str) -> set[tuple[str, str]]:
-        return set(re.findall(r"^([A-Za-z0-9_.-]+)==([^\s;\\]+)", text, re.MULTILINE))
-
-    rehearsal = pins((KIT_ROOT / "scripts" / "requirements" / "dev.txt").read_text(encoding="utf-8"))
-    locked = pins((project / "tests" / "requirements.txt").read_text(encoding="utf-8"))
-    asked = pins((project / "tests" / "requirements.in").read_text(encoding="utf-8"))
     (environment,) = job(project)["environments"]
     wheel, *dependencies = environment["spec"]["dependencies"]
     packages = pins("\n".join(dependencies))
     assert wheel == "${workspace.root_path}/.bundleflow/${var.bundleflow_models_wheel}"
     assert len(packages) == len(dependencies)
-    assert asked <= locked
-    assert packages <= rehearsal
-    assert {pin for pin in packages if pin[0] != "mlflow"} <= asked
+    check_packages(project, packages)
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        ["ruff", "check", "."],
-        ["ruff", "format", "--check", "."],
-        ["zizmor", "--pedantic", "--offline", "--no-progress", "."],
-        [sys.executable, "-m", "bundleflow", "lint"],
-    ],
-    ids=["ruff", "format", "zizmor", "bundleflow lint"],
-)
+@LINTERS
 def test_linters_find_nothing(from_git: Path, command: list[str]) -> None:
     done = tool(*command, folder=from_git)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 def test_its_own_unit_tests_pass(from_git: Path) -> None:
-    done = tool(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:asyncio", folder=from_git)
+    done = own_tests(from_git)
     assert done.returncode == 0, done.stdout + done.stderr
     assert "41 passed" in done.stdout
-
-
-@pytest.fixture(scope="module")
-def workspace(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    command = [sys.executable, "-m", "bundleflow", "local", "workspace", "--data", str(tmp_path_factory.mktemp("workspace"))]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout
-        try:
-            assert select.select([process.stdout], [], [], SECONDS)[0], "the workspace did not start"
-            yield process.stdout.readline().strip()
-        finally:
-            process.terminate()
 
 
 @pytest.fixture(scope="module")
