@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bundleflow.adoption.resolution import merged, target_configuration, unset_variables
+from bundleflow.adoption.shape import misshapen
 from bundleflow.adoption.traits import by_identity, foreseen_warnings, not_isolated
 from bundleflow.records.finding import Finding
 from bundleflow.releases.bundle_yaml import FILE_NAMES, read_bundle
@@ -127,6 +128,7 @@ def survey(root: Path) -> Survey:
         if any(each.rule == "yaml" for each in read.findings):
             first = next(each for each in read.findings if each.rule == "yaml")
             objection = objection or f"{first.place}: {first.message}"
+        objection = objection or misshapen(read, root)
         if objection:
             left_out[folder] = objection
             continue

@@ -40,10 +40,17 @@ def find_bundles(root: Path, patterns: Iterable[str]) -> list[str]:
     """Folders with a bundle that the flow file's `bundles` name, relative to the repository's root, sorted.
 
     Raises:
-        BundleflowError: `flow-invalid` when a pattern finds none.
+        BundleflowError: `flow-invalid` when a pattern finds none, or leads out of the repository.
     """
     found: set[str] = set()
     for pattern in patterns:
+        if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
+            raise BundleflowError(
+                f"`{pattern}` of `bundles` in the flow file leads out of the repository.",
+                fix="Name the bundle's folder relative to the repository's root, without `..`, such as `bundles/*`.",
+                reason=FailureReason.FLOW_INVALID,
+                exit_code=ExitCode.USAGE,
+            )
         folders = [root] if pattern in (".", "./") else [each for each in root.glob(pattern) if each.is_dir()]
         here = {folder.relative_to(root).as_posix() for folder in folders if any((folder / name).is_file() for name in FILE_NAMES)}
         if not here:
@@ -103,10 +110,16 @@ def outside_paths(root: Path, folder: str) -> set[str]:
             return {"."}  # what cannot be read may take anything
         for path in _named_paths(data):
             # Paths of `sync` and `artifacts` are relative to the file that they stand in.
-            place = os.path.normpath(file.parent.relative_to(root) / re.split(r"[*?\[]", path)[0])
+            place = os.path.normpath(file.parent.relative_to(root) / _without_wildcards(path))
             if not _is_within(place, folder) and not place.startswith(".."):
                 found.add(PurePosixPath(place).as_posix())
     return found
+
+
+def _without_wildcards(path: str) -> str:
+    """The folder above the first wildcard: `../b/util_*.py` is anything in `../b`."""
+    plain = re.split(r"[*?\[]", path)[0]
+    return path if plain == path else plain.rpartition("/")[0]
 
 
 def _yaml_files(bundle: Path) -> Iterator[Path]:

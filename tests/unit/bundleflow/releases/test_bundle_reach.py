@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from bundleflow.records.errors import BundleflowError
+from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.releases.bundle_reach import bundles_in, find_bundles, outside_paths, touched_bundles
 
 BUNDLES = ["bundles/a", "bundles/a/inner", "bundles/b"]
@@ -72,6 +72,7 @@ def test_the_bundle_at_the_root_has_what_belongs_to_no_other() -> None:
         ("targets:\n  dev:\n    sync:\n      paths:\n        - ../../libs\n", {"libs"}),
         ("artifacts:\n  wheel:\n    type: whl\n    path: ../../libs/features\n", {"libs/features"}),
         ("include: ['../common/*.yml']\n", {"bundles/common"}),
+        ("sync: {include: ['../b/util_*.py', '../c[0-9]/x']}\n", {"bundles/b", "bundles"}),
         ("sync:\n  paths: [../../../elsewhere]\n", set()),
         ("sync:\n  paths: [src/../lib]\n", set()),
         ("resources:\n  jobs: {a: {tasks: [{notebook_task: {notebook_path: ../src/x.py}}]}}\n", set()),
@@ -84,6 +85,16 @@ def test_outside_paths_are_read_from_the_bundles_files(tmp_path: Path, text: str
     bundle.mkdir(parents=True)
     (bundle / "databricks.yml").write_text(text)
     assert outside_paths(tmp_path, "bundles/a") == outside
+
+
+def test_a_wildcard_inside_a_name_reaches_into_a_neighbours_folder(tmp_path: Path) -> None:
+    bundles = ["bundles/a", "bundles/b"]
+    for bundle, text in zip(bundles, ["sync: {include: ['../b/util_*.py']}\n", ""], strict=True):
+        (tmp_path / bundle).mkdir(parents=True)
+        (tmp_path / bundle / "databricks.yml").write_text(text)
+    reach = {bundle: outside_paths(tmp_path, bundle) for bundle in bundles}
+    assert touched_bundles(bundles, ["bundles/b/util_x.py"], reach) == bundles
+    assert touched_bundles(bundles, ["bundles/a/util_x.py"], reach) == ["bundles/a"]
 
 
 def test_paths_of_an_included_file_are_relative_to_it(tmp_path: Path) -> None:
@@ -102,6 +113,20 @@ def test_bundles_are_found_by_the_flow_files_patterns(tmp_path: Path) -> None:
     assert find_bundles(tmp_path, ["bundles/*"]) == ["bundles/a", "bundles/b"]
     with pytest.raises(BundleflowError, match="`other/\\*`"):
         find_bundles(tmp_path, ["bundles/*", "other/*"])
+
+
+@pytest.mark.parametrize("pattern", ["/", "{root}/q1", "../q1", "bundles/../../q1"])
+def test_patterns_that_lead_out_of_the_repository_are_refused(tmp_path: Path, pattern: str) -> None:
+    root = tmp_path / "repository"
+    for folder in (root, tmp_path / "q1", root / "q1"):
+        folder.mkdir()
+        (folder / "databricks.yml").touch()
+    written = pattern.format(root=root)
+    with pytest.raises(BundleflowError, match="leads out of the repository") as refused:
+        find_bundles(root, ["q1", written])
+    assert refused.value.reason is FailureReason.FLOW_INVALID
+    assert f"`{written}` of `bundles`" in refused.value.cause
+    assert "relative to the repository's root" in refused.value.fix
 
 
 @pytest.mark.parametrize(
