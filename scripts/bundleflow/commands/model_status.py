@@ -27,10 +27,19 @@ def run(args: argparse.Namespace) -> int:
     from bundleflow.commands.models_error import models_errors
     from bundleflow.models.candidates import CHAMPION, READY, refusal, write_candidates
     from bundleflow.models.standing import standing
+    from bundleflow.records.errors import BundleflowError, ExitCode
+    from bundleflow.report.markdown import visible
+    from bundleflow.report.terminal import inert
 
     job = load_model_job(args, gated=False)
-    version = args.version or int(job.env.get("BUNDLEFLOW_MODEL_VERSION") or 0)
     placed = placed_models(job, keys_of(job, args.model))
+    version = args.version or asked_version(job.env.get("BUNDLEFLOW_MODEL_VERSION", ""))
+    if version and len(placed) > 1:
+        raise BundleflowError(
+            f"Version {version} was asked for, and of {len(placed)} models: {', '.join(f'`{each.key}`' for each in placed)}.",
+            fix="Name the model, too: each has versions of its own.",
+            exit_code=ExitCode.USAGE,
+        )
     workspace = models_workspace(job)
     found = candidates(job, workspace, placed, version)
     with models_errors():
@@ -39,14 +48,32 @@ def run(args: argparse.Namespace) -> int:
     if args.json:
         print_json(rows)
     else:
-        print("\n".join(_lines(row) for row in rows))
+        # What checks found and who holds a lock is written by others; a runner must find no command in it.
+        print(inert("\n".join(visible(line.replace("\n", " ")) for row in rows for line in _lines(row))))
     kept = [each.candidate for each in found if each.candidate.state not in (READY, CHAMPION)]
     if args.require and kept:
         raise refusal(kept[0])
     return 0
 
 
-def _lines(row: dict[str, Any]) -> str:
+def asked_version(text: str) -> int:
+    """The version that a workflow's input asks for; 0 for none.
+
+    Raises:
+        BundleflowError: It is no number (exit code 2).
+    """
+    from bundleflow.records.errors import BundleflowError, ExitCode
+
+    if text.strip() and not text.strip().isdecimal():
+        raise BundleflowError(
+            f"`version` is {text.strip()[:60]!r}, which is no version of a model.",
+            fix="Give the number alone, such as 7; leave it out for the version with alias `challenger`.",
+            exit_code=ExitCode.USAGE,
+        )
+    return int(text.strip() or 0)
+
+
+def _lines(row: dict[str, Any]) -> list[str]:
     champion = f"version {row['champion']}" if row["champion"] is not None else "none"
     lines = [
         f"{row['name']}  (promoted by {row['promoter']})",
@@ -61,4 +88,4 @@ def _lines(row: dict[str, Any]) -> str:
         lines.append(f"  endpoint   {row['endpoint']['name']}: {row['endpoint']['state']} {shares}".rstrip())
     if row["lock"]:
         lines.append(f"  lock       held by {row['lock']['holder']} since {row['lock']['since']}, last sign of life {row['lock']['seen']}")
-    return "\n".join(lines)
+    return lines
