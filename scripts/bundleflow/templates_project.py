@@ -254,7 +254,7 @@ def _next_steps(folder: Path) -> list[tuple[str, str]]:
     where = shlex.quote(str(folder))
     return [
         (f"cd {where}", ""),
-        ("git init -b main && git add .", "the rehearsal and GitHub want a repository,"),
+        ("git init -b main && git add .", "GitHub wants a repository,"),
         ("git commit -m Start", "with a first commit"),
         ("bundleflow rehearse .", "play its way to production on this machine"),
         ("less README.md", "what GitHub and Databricks need once, before the first push"),

@@ -64,6 +64,9 @@ def test_yaml_blocks(block: Block, tmp_path: Path) -> None:
         workflow.write_text(block.text)
         result = subprocess.run([BIN / "actionlint", workflow], capture_output=True, text=True, timeout=60, check=False)
         assert result.returncode == 0, result.stdout + result.stderr
+    for name, job in (document.get("jobs") or {}).items() if isinstance(document, dict) else ():
+        if "/.github/workflows/" in str(job.get("uses")):
+            assert job.get("permissions"), f"GitHub starts no run where job {name} does not grant what the called workflow asks for"
     if isinstance(document, dict) and "stages" in document:
         from bundleflow.records.flow import load_flow
 
