@@ -17,7 +17,11 @@ from bundleflow.records.flow import FLOW_FILE
 from bundleflow.templates_callers import KIT_REPOSITORY, KIT_ROOT, render_caller
 
 WORKFLOWS = ".github/workflows"
-_PIN = re.compile(rf"({re.escape(KIT_REPOSITORY)}/)[^\s@]+@[0-9a-f]{{40}}( # v[\w.-]+)?|({re.escape(KIT_REPOSITORY)}/)[0-9a-f]{{40}}/")
+VERSION_COMMENT = r"# (?:v\d[\w.-]*|\d+\.\d[\w.-]*)"
+"""The kit's version beside a pin, with or without `v`."""
+_PIN = re.compile(
+    rf"({re.escape(KIT_REPOSITORY)}/)[^\s@]+@[0-9a-f]{{40}}( {VERSION_COMMENT})?|({re.escape(KIT_REPOSITORY)}/)[0-9a-f]{{40}}/"
+)
 
 
 class State(StrEnum):

@@ -7,17 +7,20 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bundleflow.adoption.files import WORKFLOWS
+from bundleflow.adoption.files import VERSION_COMMENT, WORKFLOWS
 from bundleflow.records.flow import FLOW_FILE
 from bundleflow.records.yaml_source import YamlError, parse_yaml
 from bundleflow.templates_callers import KIT_REPOSITORY, KIT_ROOT
 
 ANSWERS_FILE = ".bundleflow-answers.yml"
 _KIT = re.escape(KIT_REPOSITORY)
-_USES = re.compile(rf"(?P<head>uses:\s*[\"']?{_KIT}[\w./-]*@)(?P<ref>[^\s\"'#]+)(?P<quote>[\"']?)(?P<version>[ \t]+# v[\w.-]+)?")
+_USES = re.compile(
+    rf"(?P<head>uses:\s*[\"']?{_KIT}(?:/[\w./-]*)?@)(?P<ref>[^\s\"'#]+)(?P<quote>[\"']?)(?P<version>[ \t]+{VERSION_COMMENT})?"
+)
 _SCHEMA = re.compile(rf"(?P<head>raw\.githubusercontent\.com/{_KIT}/)(?P<ref>[0-9a-f]{{40}})(?=/)")
 _ANSWER = re.compile(r"(?P<head>^_commit:\s*)(?P<ref>[0-9a-f]{40})\s*$", re.MULTILINE)
-_SHA = re.compile(r"[0-9a-f]{40}")
+COMMIT = re.compile(r"[0-9a-f]{40}")
+"""A full commit, the only pin that nobody can move."""
 _RANK = {"none": 0, "read": 1, "write": 2}
 
 
@@ -40,7 +43,7 @@ def moved(text: str, sha: str, version: str) -> str:
     """
 
     def uses(match: re.Match[str]) -> str:
-        if not _SHA.fullmatch(match["ref"]):
+        if not COMMIT.fullmatch(match["ref"]):
             return match[0]
         return f"{match['head']}{sha}{match['quote']} # v{version}" if match["version"] else f"{match['head']}{sha}{match['quote']}"
 

@@ -18,7 +18,7 @@ from pathlib import Path
 from bundleflow import __version__
 from bundleflow.adapters.cli_lock import LOCK_FILE, load_lock
 from bundleflow.adapters.cli_release import check_version, load_table, version_key
-from bundleflow.adoption.pins import ANSWERS_FILE, moved, objections, pinned_files, refs
+from bundleflow.adoption.pins import ANSWERS_FILE, COMMIT, moved, objections, pinned_files, refs
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.flow import FLOW_FILE, check_flow
 from bundleflow.records.yaml_source import YamlError, parse_yaml
@@ -83,7 +83,7 @@ def plan_update(root: Path, sha: str, kit_root: Path = KIT_ROOT) -> Update:
         kit_root: Folder of the kit's checkout.
 
     Raises:
-        BundleflowError: The kit's checkout is older than the pins, or does not hold the commit that the template is from.
+        BundleflowError: The kit's checkout is older than the pins, or does not hold a commit that is pinned or that the template is from.
     """
     texts = {path.relative_to(root).as_posix(): _text(path.read_bytes()) or "" for path in pinned_files(root)}
     named = list(dict.fromkeys(ref for text in texts.values() for ref in refs(text)))
@@ -114,19 +114,21 @@ def apply_update(root: Path, update: Update) -> list[str]:
 
     Returns:
         Paths of the files that were written or deleted.
+
+    Raises:
+        BundleflowError: A file is a link or leads out of the repository; then nothing is written.
     """
-    done = []
-    for each in update.files:
+    concerned = [each for each in update.files if each.outcome is Outcome.DELETED or each.new is not None]
+    for each in concerned:
+        _check_inside(root, each.path)
+    for each in concerned:
         target = root / each.path
-        if each.outcome is Outcome.DELETED:
+        if each.new is None:
             target.unlink()
-        elif each.new is not None:
+        else:
             target.parent.mkdir(parents=True, exist_ok=True)
             target.write_bytes(each.new.encode())  # line ends stay as they are
-        else:
-            continue
-        done.append(each.path)
-    return done
+    return [each.path for each in concerned]
 
 
 def uncommitted(root: Path, update: Update) -> list[str]:
@@ -215,7 +217,7 @@ def _notes(root: Path, files: Mapping[str, FileUpdate], pinned: Mapping[str, str
         if path.startswith(".github/"):
             yield from objections(path, text if new is None else new, kit_root)
     for ref in named:
-        if len(ref) != 40 or not set(ref) <= set("0123456789abcdef"):
+        if not COMMIT.fullmatch(ref):
             yield f"the kit is pinned to `{ref}`, which can move: write the full commit instead"
     yield from _lock_notes(root)
     if (root / FLOW_FILE).is_file():
@@ -251,8 +253,15 @@ def _answers(text: str) -> tuple[str, str, dict[str, str]]:
 
 
 def _check_newer(kit_root: Path, ref: str, sha: str) -> None:
-    if len(ref) != 40 or ref == sha or not _has(kit_root, ref):
+    """Refuse to go back: a commit that the checkout does not hold is one that it may not have yet."""
+    if not COMMIT.fullmatch(ref) or ref == sha:
         return
+    if not _has(kit_root, ref):
+        raise BundleflowError(
+            f"The repository uses the kit's commit {ref[:12]}, which is not in this kit's history.",
+            fix=f"Bring the kit's checkout up to date first: git -C {kit_root} pull (and fetch --unshallow where it is a shallow clone).",
+            exit_code=ExitCode.USAGE,
+        )
     done = subprocess.run(
         ["git", "-C", str(kit_root), "merge-base", "--is-ancestor", sha, ref], capture_output=True, timeout=GIT_LIMIT_S, check=False
     )
@@ -295,6 +304,17 @@ def _git(folder: Path, *argv: str) -> bytes:
             exit_code=ExitCode.USAGE,
             details=said.decode("utf-8", "replace").strip(),
         ) from error
+
+
+def _check_inside(root: Path, path: str) -> None:
+    """Refuse a file that would be written somewhere else: a link, or one below a folder that leads out of the repository."""
+    target = root / path
+    if target.is_symlink() or not target.parent.resolve().is_relative_to(root.resolve()):
+        raise BundleflowError(
+            f"{path} is a link, or a link on its way leads out of the repository; nothing was written.",
+            fix="Put a file of its own in its place, or update what it leads to.",
+            exit_code=ExitCode.USAGE,
+        )
 
 
 def _paths(folder: Path) -> set[str]:

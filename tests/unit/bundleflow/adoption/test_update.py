@@ -143,12 +143,39 @@ def test_a_commit_that_the_kit_does_not_hold_and_an_older_kit_are_refused(kit: P
     with pytest.raises(BundleflowError, match="is older than the one that the repository uses"):
         plan_update(project, old, kit)
     answers = project / ".bundleflow-answers.yml"
-    answers.write_text(answers.read_text().replace(new, "e" * 40))
-    with pytest.raises(BundleflowError, match="does not hold the commit eeeeeeeeeeee"):
+    answers.write_text(answers.read_text().replace(new, "no-commit-of-it"))
+    with pytest.raises(BundleflowError, match="does not hold the commit no-commit-of"):
         plan_update(project, new, kit)
 
 
-def test_an_adopted_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_pin_that_the_kits_checkout_does_not_know_is_never_moved_back(kit: Path, project: Path) -> None:
+    old, new = commits(kit)
+    caller = project / ".github" / "workflows" / "lint.yml"
+    caller.write_text(caller.read_text().replace(old, "e" * 40))
+    before = tree(project)
+    with pytest.raises(BundleflowError, match="commit eeeeeeeeeeee, which is not in this kit's history") as refused:
+        plan_update(project, new, kit)
+    assert f"Bring the kit's checkout up to date first: git -C {kit} pull" in refused.value.fix
+    assert tree(project) == before
+
+
+@pytest.mark.parametrize("linked", [".github/workflows/lint.yml", ".github/workflows", "README.md"])
+def test_nothing_is_written_through_a_link(linked: str, kit: Path, project: Path, tmp_path: Path) -> None:
+    outside, place = tmp_path / "outside", project / linked
+    place.rename(outside)
+    place.symlink_to(outside)
+    before = tree(tmp_path)
+    update = plan_update(project, commits(kit)[1], kit)
+    with pytest.raises(BundleflowError, match="link") as refused:
+        apply_update(project, update)
+    assert linked in refused.value.cause
+    assert tree(tmp_path) == before
+
+
+def test_an_adopted_repository(kit: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    old, new = commits(kit)
+    monkeypatch.setattr(updates, "plan_update", lambda root, sha: plan_update(root, sha, kit))
+    monkeypatch.setenv("BUNDLEFLOW_KIT_SHA", old)
     folder = grown(tmp_path / "orders")
     assert main(["adopt", str(folder), "--yes"]) == ExitCode.OK
     assert main(["update", str(folder), "--yes"]) == ExitCode.OK
@@ -156,13 +183,13 @@ def test_an_adopted_repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     git(folder, "add", "-A")
     git(folder, "commit", "-qm", "adopted")
     before = tree(folder)
-    monkeypatch.setenv("BUNDLEFLOW_KIT_SHA", NEWER)
+    monkeypatch.setenv("BUNDLEFLOW_KIT_SHA", new)
     assert main(["update", str(folder), "--dry-run", "--json"]) == ExitCode.OK
     data = json.loads(capsys.readouterr().out)
     assert {each["outcome"] for each in data["files"]} == {"changed"}
     assert tree(folder) == before
     assert main(["update", str(folder), "--yes"]) == ExitCode.OK
-    assert tree(folder) == {name: text.replace(SHA, NEWER) for name, text in before.items()}
+    assert tree(folder) == {name: text.replace(old, new) for name, text in before.items()}
     assert main(["update", str(folder), "--yes"]) == ExitCode.OK
     shown = capsys.readouterr().err
     assert "git -C" in shown
@@ -186,6 +213,9 @@ def test_a_repository_that_does_not_use_the_kit_is_refused(tmp_path: Path, capsy
     [
         (f"uses: bundleflow/bundleflow/.github/workflows/lint.yml@{SHA} # v0.0.9", f"lint.yml@{NEWER} # v1.2.3"),
         (f"uses: 'bundleflow/bundleflow/actions/x@{SHA}'", f"actions/x@{NEWER}'"),
+        (f"uses: bundleflow/bundleflow/actions/x@{SHA} # 0.0.9\n", f"actions/x@{NEWER} # v1.2.3\n"),
+        (f"uses: bundleflow/bundleflow/actions/x@{SHA} # 2 of them, very old\n", f"actions/x@{NEWER} # 2 of them, very old\n"),
+        (f"uses: bundleflow/bundleflow-extras/foo@{SHA} # v3\n", f"bundleflow-extras/foo@{SHA} # v3\n"),
         (f"uses: bundleflow/bundleflow@{SHA}\r\n", f"bundleflow@{NEWER}\r\n"),
         (f"_commit: {SHA}", f"_commit: {NEWER}"),
         (f"https://raw.githubusercontent.com/bundleflow/bundleflow/{SHA}/x.json", f"{NEWER}/x.json"),
