@@ -62,7 +62,8 @@ def check(rows: Iterable[RawRow], rules: Mapping[str, Rule], key: str) -> Checke
 
     Args:
         rows: The rows of a file.
-        rules: Field → what makes its value of the text; it raises ValueError with the reason for a text that is no value.
+        rules: Field → what makes its value of the text; it raises ValueError (or ArithmeticError, as numbers do) with the reason for a
+            text that is no value.
         key: Field whose value may occur once. The first row with a value is good, every further one is bad.
     """
     good: list[dict[str, Any]] = []
@@ -88,7 +89,7 @@ def _values(row: RawRow, rules: Mapping[str, Rule]) -> tuple[dict[str, Any], lis
     for name, rule in rules.items():
         try:
             values[name] = rule(row.fields.get(name, ""))
-        except ValueError as error:
+        except (ValueError, ArithmeticError) as error:  # OverflowError is one: a value that its type cannot hold spoils its row only
             reasons.append(f"{name}: {error}")
     return values, reasons
 

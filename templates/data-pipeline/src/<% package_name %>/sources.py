@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import csv
+import re
 from datetime import UTC, datetime
-from decimal import Decimal, InvalidOperation
 from xml.etree import ElementTree
 
 from .quality import RawRow, Rule
 
 ORDER_FIELDS = ["order_id", "ordered_at", "customer_id", "product_id", "quantity", "unit_price"]
 LARGEST_QUANTITY = 10_000
+AMOUNT = re.compile(r"[0-9]{1,12}(\.[0-9]{1,2})?")
+"""Euros and cents. Twelve digits are more than any price; times `LARGEST_QUANTITY` they still fit into BIGINT."""
+DEEPEST_ELEMENT = 100
+"""How deep the elements of an XML file may be nested; a catalog needs three levels."""
 
 
 class UnreadableFileError(ValueError):
@@ -45,8 +49,8 @@ def product_rows(content: bytes) -> list[RawRow]:
     """Take an XML file apart: elements `product` with attribute `id` and elements `name`, `category`, `unit_cost`.
 
     Raises:
-        UnreadableFileError: It is not UTF-8, is not XML (line and column are named), or declares a document type, which could hold
-            entities that never end.
+        UnreadableFileError: It is not UTF-8, is not XML (line and column are named), declares a document type, which could hold
+            entities that never end, or nests elements deeper than `DEEPEST_ELEMENT`.
     """
     try:
         text = content.decode("utf-8")
@@ -55,10 +59,26 @@ def product_rows(content: bytes) -> list[RawRow]:
     if "<!DOCTYPE" in text:
         raise UnreadableFileError("The file declares a document type (<!DOCTYPE), which is not taken from outside.")
     try:
-        catalog = ElementTree.fromstring(text)  # noqa: S314 - without a document type there are no entities of its own
+        catalog = _parsed(text)
     except ElementTree.ParseError as error:
         raise UnreadableFileError(f"The file is not XML: {error}.") from error
     return [_product(number, element) for number, element in enumerate(catalog, 1)]
+
+
+def _parsed(text: str) -> ElementTree.Element:
+    """The root element. Depth is counted on the events, because whatever walks through an element recurses."""
+    parser = ElementTree.XMLPullParser(("start", "end"))  # without a document type there are no entities of its own
+    parser.feed(text)
+    parser.close()
+    open_elements: list[ElementTree.Element] = []
+    for event, element in parser.read_events():
+        if event == "end":
+            root = open_elements.pop()
+            continue
+        open_elements.append(element)
+        if len(open_elements) > DEEPEST_ELEMENT:
+            raise UnreadableFileError(f"The file nests elements deeper than {DEEPEST_ELEMENT} levels.")
+    return root
 
 
 def _product(number: int, element: ElementTree.Element) -> RawRow:
@@ -89,7 +109,10 @@ def moment(text: str) -> datetime:
         raise ValueError(f"{text!r} is no moment such as 2026-05-01T12:30:00Z") from error
     if found.tzinfo is None:
         raise ValueError(f"{text!r} has no time zone")
-    return found.astimezone(UTC)
+    try:
+        return found.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError(f"{text!r} is outside the years 1 to 9999 in UTC") from error
 
 
 def quantity(text: str) -> int:
@@ -100,18 +123,16 @@ def quantity(text: str) -> int:
 
 
 def cents(text: str) -> int:
-    """An amount in euros with at most two decimals, above 0.
+    """An amount in euros, above 0, with at most twelve digits and two decimals.
 
     Returns:
         The amount in cents, exactly.
     """
-    try:
-        amount = Decimal(text.strip()) * 100
-    except InvalidOperation as error:
-        raise ValueError(f"{text!r} is no amount") from error
-    if not amount.is_finite() or amount <= 0 or amount != amount.to_integral_value():
-        raise ValueError(f"{text!r} is no amount above 0 with at most two decimals")
-    return int(amount)
+    amount = text.strip()
+    if not AMOUNT.fullmatch(amount) or not amount.strip("0."):
+        raise ValueError(f"{text!r} is no amount above 0 with at most twelve digits and two decimals")
+    euros, _, decimals = amount.partition(".")
+    return int(euros) * 100 + int(decimals.ljust(2, "0"))
 
 
 ORDER_RULES: dict[str, Rule] = {
