@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from urllib.parse import quote
 
 from bundleflow.adapters.github import GitHubApi, GitHubError
@@ -26,6 +26,19 @@ class BranchApi(GitHubApi):
         """Logins of those who wrote the commits that `head` has and `base` has not; an empty one where GitHub knows no account."""
         found = self._get(f"/compare/{quote(base, safe='')}...{quote(head, safe='')}", "contents: read")
         return tuple(str((each.get("author") or {}).get("login") or "") for each in found.get("commits") or [])
+
+    def present(self, commit: str, paths: Iterable[str]) -> tuple[str, ...]:
+        """Those of some paths that a commit has: as a file, a folder or a link."""
+        return tuple(path for path in paths if self._has(commit, path))
+
+    def _has(self, commit: str, path: str) -> bool:
+        try:
+            self._get(f"/contents/{quote(path)}?ref={quote(commit, safe='')}", "contents: read")
+        except GitHubError as error:
+            if error.status != 404:
+                raise
+            return False
+        return True
 
     def tree_with(self, commit: str, files: Mapping[str, str]) -> tuple[str, str]:
         """Make the tree of a commit with further files.

@@ -41,7 +41,8 @@ def open_adoption(github: BranchApi, *, base: str, login: str, files: Sequence[P
         body: Text of the pull request, which begins with the marker.
 
     Raises:
-        BundleflowError: `github-failed`: the base does not exist, the token may not, or somebody else's commits stand on the branch.
+        BundleflowError: `github-failed`: the base does not exist, the token may not, the base has one of the new files, or
+            somebody else's commits stand on the branch.
     """
     top = github.head(base)
     if top is None:
@@ -67,6 +68,14 @@ def open_adoption(github: BranchApi, *, base: str, login: str, files: Sequence[P
 def _push(github: BranchApi, top: str, base: str, login: str, files: Sequence[ProposedFile]) -> bool:
     """Bring the branch to one commit on top of the base; False when it has that content already."""
     texts = {each.path: each.text for each in by_state(files)[State.NEW]}
+    there = github.present(top, texts)
+    if there:
+        raise BundleflowError(
+            f"{', '.join(there)} {'are' if len(there) > 1 else 'is'} on `{base}`, and not in what this job has checked out.",
+            fix=f"Nothing was written over. Check out `{base}` in the job, or give the branch that is checked out as `base`; where it has just "
+            "moved, start this again.",
+            reason=FailureReason.GITHUB_FAILED,
+        )
     head = github.head(BRANCH)
     if head is not None:
         others = sorted({author or "somebody without an account" for author in github.authors(base, BRANCH)} - {login})

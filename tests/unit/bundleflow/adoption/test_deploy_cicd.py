@@ -164,6 +164,21 @@ def test_commits_of_others_on_the_branch_are_not_lost(job: Job, capsys: pytest.C
     assert "mine.txt" in job.branch_files()
 
 
+def test_files_that_are_on_the_base_branch_are_not_written_over(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    """As when the workflow is started on another branch, whose checkout has not the files of `main`."""
+    job.with_app()
+    job.world.git("checkout", "-q", "-b", "other")
+    job.world.git("checkout", "-q", "main")
+    job.commit({".github/workflows/lint.yml": "name: ours\n", "bundleflow.yml": "version: 1\n"})
+    job.world.git("checkout", "-q", "other")
+    assert main(["deploy-cicd", "--base", "main"]) == ExitCode.FAILED
+    said = capsys.readouterr().err
+    assert "bundleflow.yml, .github/workflows/lint.yml are on `main`" in said
+    assert "Check out `main` in the job" in said
+    assert job.pulls() == []
+    assert f"refs/heads/{BRANCH}" not in job.world.github.repository(REPOSITORY).refs
+
+
 def test_without_a_token_for_workflows_a_patch_is_made(job: Job, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["deploy-cicd"]) == ExitCode.OK
     assert "GitHub lets no GITHUB_TOKEN change .github/workflows" in capsys.readouterr().err.splitlines()[0]
