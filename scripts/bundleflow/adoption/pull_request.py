@@ -72,8 +72,8 @@ def _push(github: BranchApi, top: str, base: str, login: str, files: Sequence[Pr
     if there:
         raise BundleflowError(
             f"{', '.join(there)} {'are' if len(there) > 1 else 'is'} on `{base}`, and not in what this job has checked out.",
-            fix=f"Nothing was written over. Check out `{base}` in the job, or give the branch that is checked out as `base`; where it has just "
-            "moved, start this again.",
+            fix=f"Nothing was written over. Check out `{base}` in the job, or give the branch that is checked out as `base`; where it has "
+            "just moved, start this again.",
             reason=FailureReason.GITHUB_FAILED,
         )
     head = github.head(BRANCH)
