@@ -8,7 +8,7 @@ from typing import Any
 
 from bundleflow.adapters.github import GitHubError
 from bundleflow.adoption.advice import MAIN, RELEASE
-from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
+from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, docs_url, error, note, warning
 from bundleflow.doctor.situation import Situation
 from bundleflow.doctor.workflows import GivenCheck, WorkflowFile, checks_of
 from bundleflow.records.flow import Stage
@@ -19,6 +19,7 @@ CHECKING = ("lint", "bundle-ci", "run-tests")
 ACTIONS_APP_ID = 15368
 """The app `github-actions` on github.com, as a required check may name it."""
 HANGS = "Pull requests wait for it for ever (“Expected — waiting for status to be reported”)."
+SUM = docs_url("actions/required-check.md")
 RULES = "Settings → Rules → Rulesets"
 
 
@@ -141,11 +142,11 @@ def _comes(situation: Situation, branch: str, name: str) -> Iterator[Finding]:
         yield error(f"{requires}, and {first} does not run for pull requests to it.", HANGS, fix)
     elif all(file.path_filter() for file, _ in coming):
         first, way = coming[0][0].path, coming[0][0].path_filter()
-        fix = f"Take the filter out of {first} and decide inside (docs/actions/required-check.md has the job for it)."
+        fix = f"Take the filter out of {first} and decide inside; {SUM} has the job for it."
         yield error(f"{requires}, and {first} has `{way}:`.", f"A change outside that filter starts nothing. {HANGS}", fix)
     elif all(check.only for _, check in coming):
         file, check = coming[0]
-        fix = f"Sum the jobs up in one that always comes (docs/actions/required-check.md), and require that: {_ruleset(branch)}`{name}`."
+        fix = f"Sum the jobs up in one that always comes, as {SUM} says, and require that: {_ruleset(branch)}`{name}`."
         yield error(f"{requires}, which {file.path} gives only {check.only}.", f"Otherwise it never comes. {HANGS}", fix)
 
 

@@ -11,17 +11,17 @@ from bundleflow.adapters.github import GitHubError
 from bundleflow.adapters.github_settings import SettingsApi
 from bundleflow.adapters.runner_version import runner_version
 from bundleflow.adoption.pins import objections, pinned_files, refs
-from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
+from bundleflow.doctor.deployed_bundles import deployed_bundles
+from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, docs_url, error, note, warning
 from bundleflow.doctor.situation import Situation
-from bundleflow.doctor.workflows import KitCall
+from bundleflow.doctor.workflows import KitCall, given_or_default, stage_of, steps_of
 from bundleflow.records.errors import BundleflowError
-from bundleflow.records.yaml_source import parse_yaml
+from bundleflow.records.flow import Stage
 from bundleflow.templates_callers import KIT_REPOSITORY, KIT_ROOT
 from bundleflow.templates_project import kit_commit
 
 OLDEST_RUNNER = (2, 336, 0)
 """First runner that knows `uses: $/...` (release notes of actions/runner; not on GitHub Enterprise Server)."""
-SECRETS = ("databricks-token", "databricks-client-secret")
 ON_STAGES = ("bundle-ci", "run-tests", "cleanup", "cd-dev", "cd-staging", "cd-prod")
 """Workflows whose input `environment` is the one that the flow file gives the stage."""
 _SHA = re.compile(r"[0-9a-f]{40}")
@@ -35,8 +35,7 @@ def callers(situation: Situation) -> Iterator[Finding]:
     called = [(call, stage_of(call)) for call in situation.calls]
     for stage in situation.flow.stages.values():
         if stage.name not in [name for _, name in called]:
-            fix = "`bundleflow adopt` shows the missing workflow and writes it."
-            yield warning(f"No workflow works on stage `{stage.name}`.", "It is never deployed.", fix)
+            yield warning(f"No workflow works on stage `{stage.name}`.", "It is never deployed.", _caller_for(stage))
     for call, name in called:
         yield from _fits_flow(situation, call, name)
     for file in situation.workflows:
@@ -44,6 +43,19 @@ def callers(situation: Situation) -> Iterator[Finding]:
         for objection in objections(file.path, text):
             why = "The kit as it is here calls it so; GitHub starts no job of a call that does not fit."
             yield error(f"{objection}.", why, "Correct the workflow; `bundleflow update` shows what changed.")
+    yield from deployed_bundles(situation)
+
+
+def _caller_for(stage: Stage) -> str:
+    """Where the caller of a stage that has none is to be had, and what to write in it."""
+    workflow = "cd-prod" if stage.plan_environment else "bundle-ci" if stage.per_pull_request else "cd-staging"
+    if workflow == "cd-staging" and not stage.then_propose:
+        workflow = "cd-dev"
+    keys = {"stage": stage.name, "environment": stage.environment}
+    if workflow == "cd-prod":
+        keys |= {"plan-environment": stage.plan_environment or "", "model-environment": stage.model_environment or ""}
+    values = ", ".join(f"`{key}: {value}`" for key, value in keys.items() if value)
+    return f"Copy the workflow from {docs_url(f'workflows/{workflow}.md')} into .github/workflows, with {values}."
 
 
 def _fits_flow(situation: Situation, call: KitCall, name: str) -> Iterator[Finding]:
@@ -60,26 +72,12 @@ def _fits_flow(situation: Situation, call: KitCall, name: str) -> Iterator[Findi
     if call.workflow == "cd-prod":
         wanted |= {"plan-environment": stage.plan_environment or "", "model-environment": stage.model_environment or ""}
     for key, value in wanted.items():
-        given = call.inputs.get(key, _default(call, key))
+        given = given_or_default(call, key)
         if "${{" not in given and given.lower() != value.lower():
             what = f"{call.shown} gives `{key}: {given or '(nothing)'}`, and stage `{name}` of the flow file has `{value or '(nothing)'}`."
             yield error(
                 what, "The workflow stops with `flow-mismatch`.", f"Write `{key}: {value or chr(34) * 2}` there, or correct the flow file."
             )
-
-
-def stage_of(call: KitCall) -> str:
-    """The stage that a call works on: what it is given, else the default of the kit's workflow; empty: it works on none."""
-    return call.inputs.get("stage") or _default(call, "stage")
-
-
-def _default(call: KitCall, name: str) -> str:
-    file = KIT_ROOT / ".github" / "workflows" / f"{call.workflow}.yml"
-    if not file.is_file():
-        return ""
-    data: Any = parse_yaml(file.read_text(encoding="utf-8")).data
-    inputs: Mapping[str, Any] = data["on"]["workflow_call"].get("inputs") or {}
-    return str((inputs.get(name) or {}).get("default") or "")
 
 
 def pins(situation: Situation) -> Iterator[Finding]:
@@ -129,20 +127,6 @@ def _newer(situation: Situation, sha: str) -> tuple[int, str]:
         ) from refusal
 
 
-def stored_secrets(situation: Situation) -> Iterator[Finding]:
-    """Workflows log in by OIDC, not with stored secrets."""
-    if not situation.calls:
-        raise NotNeededError("no workflow here calls the kit")
-    for call in situation.calls:
-        if call.secrets == ("inherit",):
-            why = "Every secret of the repository is handed on, those too that have nothing to do with it."
-            yield warning(f"{call.shown} has `secrets: inherit`.", why, "Name the secrets that it needs; a login by OIDC needs none.")
-        for name in [each for each in call.secrets if each in SECRETS]:
-            why = "It lasts until somebody renews it, and anybody who may push a branch can read a secret of the repository."
-            fix = "Log in by OIDC: docs/oidc.md says how; then take the secret out."
-            yield warning(f"{call.shown} logs in with the stored secret `{name}`.", why, fix)
-
-
 def runner(situation: Situation) -> Iterator[Finding]:
     """The runner knows `uses: $/...`, by which the kit names its own actions."""
     oldest = ".".join(map(str, OLDEST_RUNNER))
@@ -164,6 +148,4 @@ def runner(situation: Situation) -> Iterator[Finding]:
 
 
 def _uses_kit_actions(job: Mapping[str, Any]) -> bool:
-    steps = job.get("steps")
-    found = [each for each in steps if isinstance(each, Mapping)] if isinstance(steps, list) else []
-    return any(_KIT_ACTION.fullmatch(str(each.get("uses") or "")) for each in found)
+    return any(_KIT_ACTION.fullmatch(str(each.get("uses") or "")) for each in steps_of(job))

@@ -6,15 +6,13 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
-from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, Severity
+from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, Severity, docs_url
 from bundleflow.doctor.situation import Need, Situation
 from bundleflow.records.errors import BundleflowError, ExitCode
-from bundleflow.templates_callers import KIT_REPOSITORY
 
-DOCS = "docs/doctor/README.md"
+PAGE = "doctor/README.md"
 NOT_LET_IN = 401
 """GitHub's answer to a token that is not valid."""
-DOCS_URL = f"https://github.com/{KIT_REPOSITORY}/blob/main/{DOCS}"
 
 
 class Area(StrEnum):
@@ -56,7 +54,7 @@ class Check:
     @property
     def url(self) -> str:
         """Its section of the documentation."""
-        return f"{DOCS_URL}#{self.id}"
+        return f"{docs_url(PAGE)}#{self.id}"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from bundleflow.adapters.github_settings import EnvironmentSettings
 from bundleflow.doctor.branches import branches_using
-from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
+from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, docs_url, error, note, warning
 from bundleflow.doctor.situation import Situation
 from bundleflow.doctor.workflows import matches
 from bundleflow.records.flow import Stage
@@ -161,7 +161,7 @@ def _shared_identities(situation: Situation, unread: list[str]) -> Iterator[Find
             continue
         if used.gated or first.gated:
             why = "Then the protected one's identity is had through the other, which nobody approves."
-            fix = f"Give `{used.name}` a service principal of its own: docs/oidc.md."
+            fix = f"Give `{used.name}` a service principal of its own, as {docs_url('oidc.md')} says."
             yield error(f"Environments `{first.name}` and `{used.name}` log in as the same identity ({client}).", why, fix)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
+from bundleflow.templates_callers import KIT_REPOSITORY
+
 
 class Severity(StrEnum):
     """How much a finding matters."""
@@ -47,6 +49,15 @@ def warning(what: str, why: str, fix: str) -> Finding:
 def note(what: str, why: str = "", fix: str = "") -> Finding:
     """Something worth knowing."""
     return Finding(Severity.NOTE, what, why, fix)
+
+
+def docs_url(page: str) -> str:
+    """Address of a page of the kit's documentation, which a project of its own has no copy of.
+
+    Args:
+        page: Path below `docs`, such as `oidc.md`.
+    """
+    return f"https://github.com/{KIT_REPOSITORY}/blob/main/docs/{page}"
 
 
 class NotMadeError(Exception):

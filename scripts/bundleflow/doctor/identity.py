@@ -9,7 +9,7 @@ from bundleflow.adapters.github import GitHubError
 from bundleflow.adapters.login_claims import Claims, explain_login, policy_command, presented_claims
 from bundleflow.adoption.checklist import Place
 from bundleflow.doctor.environments import used_environments
-from bundleflow.doctor.finding import Finding, NotMadeError, error, note, warning
+from bundleflow.doctor.finding import Finding, NotMadeError, docs_url, error, note, warning
 from bundleflow.doctor.situation import Situation
 
 NO_CREDENTIALS = "cannot configure default credentials"
@@ -36,7 +36,7 @@ def login(situation: Situation) -> Iterator[Finding]:
     way = auth_type(situation.env)
     if in_job and way in ("pat", "oauth-m2m"):
         why = "A stored secret lasts until somebody renews it, and can be stolen."
-        yield warning(f"This job logs in with a stored secret ({way}).", why, "Log in by OIDC: docs/oidc.md.")
+        yield warning(f"This job logs in with a stored secret ({way}).", why, f"Log in by OIDC, as {docs_url('oidc.md')} says.")
     if in_job and client.me.is_admin:
         why = "Whatever gets this identity may do everything in the workspace."
         yield warning(

@@ -19,6 +19,7 @@ from bundleflow.releases.offline import check_offline
 GIVEN = (VARIABLE, WHEEL)
 """Variables of a bundle that the kit gives."""
 SOON = timedelta(days=14)
+UNUSABLE = "No workflow can deploy it, and the other checks cannot be made."
 ONE_STAGE = "the stages of this target cannot be deployed"
 
 
@@ -27,7 +28,8 @@ def flow_file(situation: Situation) -> Iterator[Finding]:
     path = situation.root / FLOW_FILE
     if not path.exists():
         fix = "`bundleflow adopt` proposes one for the bundle that is here."
-        if not situation.survey.bundles:
+        surveyed = situation.survey_or_problem
+        if not isinstance(surveyed, BundleflowError) and not surveyed.bundles:
             fix = "Run this at the root of a repository with a bundle, or start one: `bundleflow new iris my-project`."
         yield error(f"There is no `{FLOW_FILE}`.", "No workflow of the kit knows what is deployed where.", fix)
         return
@@ -43,18 +45,26 @@ def bundles(situation: Situation) -> Iterator[Finding]:
     """Bundles, targets and jobs that the flow file names exist."""
     flow = situation.flow
     try:
-        find_bundles(situation.root, flow.bundles)
+        named = find_bundles(situation.root, flow.bundles)
     except BundleflowError as problem:
         yield error(problem.cause, "There is nothing to deploy.", problem.fix)
         return
-    for bundle in situation.bundles:
-        checked = check_offline(situation.root / bundle.folder, situation.root, {}, flow)
+    surveyed = situation.survey_or_problem
+    if isinstance(surveyed, BundleflowError):
+        yield error(surveyed.cause, UNUSABLE, surveyed.fix)
+        return
+    for folder, objection in situation.unusable_bundles.items():
+        fix = f"Correct that, or take `{folder}` out of `bundles:` of {FLOW_FILE}."
+        yield error(f"The bundle in `{folder}` cannot be used: {objection.rstrip('.')}.", UNUSABLE, fix)
+    for folder in named:
+        if folder in situation.unusable_bundles:
+            continue
+        checked = check_offline(situation.root / folder, situation.root, {}, flow)
         for found in checked.findings:
             yield error(
                 f"{found.place}: {found.message}", "The Databricks CLI refuses it, or deploys something else.", "Correct that line."
             )
-    left_out = {each.folder for each in situation.survey.bundles} - {each.folder for each in situation.bundles}
-    for folder in sorted(left_out):
+    for folder in sorted({each.folder for each in surveyed.bundles} - set(named)):
         fix = f"If it should be deployed, add it under `bundles:` of {FLOW_FILE}."
         yield note(f"The bundle in `{folder}` is not in the flow file.", "No workflow deploys it.", fix)
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from bundleflow.doctor import branches, callers, deployments, environments, identity, project, rights
+from bundleflow.doctor import branches, callers, deployments, environments, identity, project, rights, stored_secrets
 from bundleflow.doctor.check import Area, Check
 from bundleflow.doctor.situation import Need
 
-_FLOW, _GITHUB, _JOB, _WORKSPACE = Need.FLOW, Need.GITHUB, Need.JOB, Need.WORKSPACE
+_FLOW, _GITHUB, _JOB, _HOST, _WORKSPACE = Need.FLOW, Need.GITHUB, Need.JOB, Need.HOST, Need.WORKSPACE
 _PROJECT, _HUB, _IDENTITY, _SPACE = Area.PROJECT, Area.GITHUB, Area.IDENTITY, Area.WORKSPACE
 
 CHECKS: tuple[Check, ...] = (
@@ -19,7 +19,7 @@ CHECKS: tuple[Check, ...] = (
     Check("exceptions", "no exception has expired", _PROJECT, (_FLOW,), project.exceptions),
     Check("callers", "workflows fit the flow file and the kit", _PROJECT, (_FLOW,), callers.callers),
     Check("pins", "the kit is pinned by one commit, not an old one", _PROJECT, (), callers.pins),
-    Check("stored-secrets", "workflows log in without stored secrets", _PROJECT, (), callers.stored_secrets),
+    Check("stored-secrets", "workflows log in without stored secrets", _PROJECT, (), stored_secrets.stored_secrets),
     Check("runner", "the runner knows `uses: $/`", _PROJECT, (), callers.runner),
     Check("cli-version", "the Databricks CLI is one that the kit works with", _PROJECT, (), deployments.cli_version),
     Check("environments", "every environment exists", _HUB, (_FLOW, _GITHUB), environments.environments),
@@ -35,7 +35,7 @@ CHECKS: tuple[Check, ...] = (
     Check("held", "no release is held", _HUB, (_FLOW, _GITHUB), deployments.held),
     Check("expected-subjects", "the subject of each environment is known", _IDENTITY, (_FLOW,), identity.expected_subjects),
     Check("subject", "the job presents its environment's subject", _IDENTITY, (_FLOW, _JOB), identity.subject),
-    Check("login", "the workspace lets this identity in", _IDENTITY, (), identity.login),
+    Check("login", "the workspace lets this identity in", _IDENTITY, (_HOST,), identity.login),
     Check("root-folder", "the identity may use the deployment's folder", _SPACE, (_FLOW, _WORKSPACE), rights.root_folder),
     Check("deployed-objects", "the identity may change what is deployed", _SPACE, (_FLOW, _WORKSPACE), rights.deployed_objects),
     Check("grants", "the identity has the privileges that the bundle needs", _SPACE, (_FLOW, _WORKSPACE), rights.grants),

@@ -14,7 +14,7 @@ from bundleflow.adapters.workspace_access import AccessWorkspace, not_answering
 from bundleflow.adoption.checklist import Place
 from bundleflow.adoption.resolution import merged, target_configuration
 from bundleflow.adoption.survey import Bundle, Survey, survey
-from bundleflow.doctor.finding import NotMadeError
+from bundleflow.doctor.finding import NotMadeError, docs_url
 from bundleflow.doctor.workflows import KitCall, WorkflowFile, kit_calls, workflow_files
 from bundleflow.records.errors import BundleflowError
 from bundleflow.records.flow import FLOW_FILE, Flow, Stage, load_flow
@@ -28,6 +28,7 @@ class Need(StrEnum):
 
     FLOW = "a valid flow file"
     GITHUB = "GitHub"
+    HOST = "the address of a workspace"
     JOB = "a job on a runner"
     STAGE = "a stage"
     WORKSPACE = "the workspace of a stage"
@@ -83,9 +84,13 @@ class Situation:
             _ = self.flow
         elif need is Need.GITHUB:
             _ = self.github
+        elif need is Need.HOST:
+            _ = self.client
         elif need is Need.JOB:
             if self.env.get("GITHUB_ACTIONS") != "true":
-                raise NotMadeError("this is no job on a GitHub runner: run the doctor as a job too (docs/actions/doctor.md)")
+                raise NotMadeError(
+                    f"this is no job on a GitHub runner: run the doctor as a job too, as {docs_url('actions/doctor.md')} says"
+                )
         elif need is Need.STAGE:
             _ = self.stage
         else:
@@ -118,23 +123,57 @@ class Situation:
             raise NotMadeError("there is no valid `bundleflow.yml` (see flow-file)")
         return found
 
-    @cached_property
+    @property
     def survey(self) -> Survey:
-        """All bundles of the repository, those too that the flow file does not name."""
-        return survey(self.root)
+        """All bundles of the repository, those too that the flow file does not name.
+
+        Raises:
+            NotMadeError: They cannot be looked through.
+        """
+        found = self.survey_or_problem
+        if isinstance(found, BundleflowError):
+            raise NotMadeError(f"{found.cause} (see bundles)") from found
+        return found
+
+    @cached_property
+    def survey_or_problem(self) -> Survey | BundleflowError:
+        """The repository looked through, or why it cannot be."""
+        try:
+            return survey(self.root)
+        except BundleflowError as error:
+            return error
 
     @cached_property
     def bundles(self) -> tuple[Bundle, ...]:
         """The bundles that the flow file names.
 
         Raises:
+            NotMadeError: There is no valid flow file, one of its patterns finds nothing, or one of the bundles cannot be used.
+        """
+        unusable = self.unusable_bundles
+        if unusable:
+            listing = ", ".join(f"`{folder}`" for folder in unusable)
+            raise NotMadeError(f"the bundle in {listing} cannot be used (see bundles)")
+        return tuple(each for each in self.survey.bundles if each.folder in self.named_folders)
+
+    @cached_property
+    def named_folders(self) -> tuple[str, ...]:
+        """Folders of the bundles that the flow file names, relative to the root, sorted.
+
+        Raises:
             NotMadeError: There is no valid flow file, or one of its patterns finds nothing.
         """
         try:
-            folders = find_bundles(self.root, self.flow.bundles)
+            return tuple(find_bundles(self.root, self.flow.bundles))
         except BundleflowError as error:
             raise NotMadeError(f"{error.cause} (see bundles)") from error
-        return tuple(each for each in self.survey.bundles if each.folder in folders)
+
+    @property
+    def unusable_bundles(self) -> Mapping[str, str]:
+        """Folder of a bundle that the flow file names → why nothing can be said of it."""
+        read = {each.folder for each in self.survey.bundles}
+        unseen = "git ignores it, or it lies in a template of the Databricks CLI"
+        return {folder: self.survey.left_out.get(folder, unseen) for folder in self.named_folders if folder not in read}
 
     def configuration(self, bundle: Bundle, target: str) -> Mapping[str, object]:
         """A target's configuration as far as the files alone say it."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,13 @@ class WorkflowFile:
         path: Relative to the repository's root.
         events: Event → its filters.
         jobs: Key → job.
+        env: Environment variables of all its jobs.
     """
 
     path: str
     events: Mapping[str, Mapping[str, Any]]
     jobs: Mapping[str, Mapping[str, Any]]
+    env: Mapping[str, Any] = field(default_factory=dict)
 
     def push_branches(self) -> tuple[str, ...]:
         """Patterns of the branches whose push starts it; `*` and deeper where it names none."""
@@ -105,7 +107,8 @@ def _workflow(name: str, data: object) -> WorkflowFile:
         events = {str(each): {} for each in given}
     else:
         events = {str(key): dict(_mapping(value)) for key, value in _mapping(given).items()}
-    return WorkflowFile(name, events, {str(key): _mapping(job) for key, job in _mapping(document.get("jobs")).items()})
+    jobs = {str(key): _mapping(job) for key, job in _mapping(document.get("jobs")).items()}
+    return WorkflowFile(name, events, jobs, _mapping(document.get("env")))
 
 
 def kit_calls(files: Sequence[WorkflowFile]) -> Iterator[KitCall]:
@@ -118,6 +121,34 @@ def kit_calls(files: Sequence[WorkflowFile]) -> Iterator[KitCall]:
                 secrets = job.get("secrets")
                 names = ("inherit",) if secrets == "inherit" else tuple(map(str, _mapping(secrets)))
                 yield KitCall(file, key, found[2], found[3], given, names)
+
+
+def stage_of(call: KitCall) -> str:
+    """The stage that a call works on: what it is given, else the default of the kit's workflow; empty: it works on none."""
+    return given_or_default(call, "stage")
+
+
+def given_or_default(call: KitCall, name: str) -> str:
+    """An input of a call: what it is given, else the default of the kit's workflow; empty: it has none, or no such input.
+
+    Args:
+        call: The call.
+        name: The input, such as `bundle-dir`.
+    """
+    if name in call.inputs:
+        return call.inputs[name]
+    file = KIT_ROOT / ".github" / "workflows" / f"{call.workflow}.yml"
+    if not file.is_file():
+        return ""
+    data: Any = parse_yaml(file.read_text(encoding="utf-8")).data
+    inputs: Mapping[str, Any] = data["on"]["workflow_call"].get("inputs") or {}
+    return str((inputs.get(name) or {}).get("default") or "")
+
+
+def steps_of(job: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The steps of a job; none of one that calls a workflow."""
+    steps = job.get("steps")
+    return [each for each in steps if isinstance(each, Mapping)] if isinstance(steps, list) else []
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,8 @@ from doctor_bench import FLOW, project
 
 from bundleflow.cli import main
 from bundleflow.commands.doctor import EXAMPLES
-from bundleflow.doctor.check import DOCS, Area, Check, Result, Status, examine
+from bundleflow.doctor.check import PAGE as PATH
+from bundleflow.doctor.check import Area, Check, Result, Status, examine
 from bundleflow.doctor.finding import Finding, NotMadeError, Severity, error, note
 from bundleflow.doctor.registry import CHECKS
 from bundleflow.doctor.situation import Situation
@@ -23,7 +24,7 @@ from bundleflow.doctor.tell import WIDTH, markdown, result_lines
 from bundleflow.records.errors import FailureReason
 
 ROOT = Path(__file__).resolve().parents[4]
-PAGE = (ROOT / DOCS).read_text(encoding="utf-8")
+PAGE = (ROOT / "docs" / PATH).read_text(encoding="utf-8")
 TESTS = "\n".join(path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parent.glob("test_doctor_*.py")))
 
 
@@ -46,7 +47,7 @@ def test_a_project_without_any_login_passes_what_can_be_checked(folder: Path) ->
     assert "--  environments" in done.stdout
     assert "0 errors, 0 warnings" in done.stdout
     assert "\033" not in done.stdout
-    assert [line for line in done.stdout.splitlines() if len(line) > WIDTH] == []
+    assert [line for line in done.stdout.splitlines() if len(line) > WIDTH and "https://" not in line] == []
 
 
 def test_findings_are_told_everywhere(folder: Path, tmp_path: Path) -> None:
@@ -161,10 +162,19 @@ def test_the_page_lists_every_check() -> None:
     assert found == rows, "write these rows into the page:\n" + "\n".join(rows)
 
 
+def test_texts_name_pages_by_an_address_that_is_there() -> None:
+    """A project has no copy of the kit's documentation."""
+    sources = [path.read_text(encoding="utf-8") for path in sorted((ROOT / "scripts" / "bundleflow" / "doctor").glob("*.py"))]
+    assert [found for text in sources for found in re.findall(r"\bdocs/[\w./-]+\.md", text) if found != f"docs/{PATH}"] == []
+    pages = {page for text in sources for page in re.findall(r"docs_url\([\"']([^\"']+)[\"']\)", text)}
+    assert len(pages) > 2
+    assert [page for page in sorted(pages) if not (ROOT / "docs" / page).is_file()] == []
+
+
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_each_check_has_its_section_and_a_test_on_either_side(check: Check) -> None:
     section = re.search(rf"^## {re.escape(check.id)}\n\n(.+?)(?=^## |\Z)", PAGE, re.MULTILINE | re.DOTALL)
-    assert section, f"{DOCS} has no section of {check.id}"
+    assert section, f"{PATH} has no section of {check.id}"
     assert len(section[1]) > 80
     for side in ("fires", "quiet"):
         call = rf'{side}\("{re.escape(check.id)}"|check\("{re.escape(check.id)}"'

@@ -5,13 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from doctor_bench import BUNDLE, FLOW, SHA, fires, git, look, project, quiet, situation
+from doctor_bench import BUNDLE, FLOW, fires, git, look, project, quiet, situation
 
-from bundleflow.adapters.runner_version import runner_version
-from bundleflow.doctor import callers
+from bundleflow.adoption.survey import Survey
+from bundleflow.doctor import situation as situation_module
 from bundleflow.doctor.check import Status
 from bundleflow.doctor.finding import Severity
-from bundleflow.templates_callers import render_caller
+from bundleflow.records.errors import BundleflowError
 
 GATE = """\
 version: 1
@@ -47,6 +47,52 @@ def test_bundles(folder: Path) -> None:
     (folder / "bundleflow.yml").write_text(FLOW + 'bundles: ["nowhere"]\n')
     assert "nowhere" in fires("bundles", situation(folder)).what
     assert "see bundles" in look("targets", situation(folder)).not_made
+
+
+OF_BUNDLES = ("targets", "plan-identity", "development-mode")
+"""Checks of the project's own files that look into every bundle."""
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("name: [bare\n", "databricks.yml:"),
+        ("bundle: [a]\n", "`bundle`"),
+        (BUNDLE.replace("staging: {", "staging: {git: y, "), "`targets.staging.git`"),
+    ],
+    ids=["no YAML", "a list for keys", "a text for keys"],
+)
+def test_a_bundle_that_cannot_be_read_passes_nothing(folder: Path, text: str, says: str) -> None:
+    (folder / "databricks.yml").write_text(text)
+    found = fires("bundles", situation(folder))
+    assert "The bundle in `.` cannot be used: " in found.what
+    assert says in found.what
+    for check in OF_BUNDLES:
+        assert look(check, situation(folder)).not_made == "the bundle in `.` cannot be used (see bundles)"
+
+
+def test_a_bundle_that_git_ignores_passes_nothing(folder: Path) -> None:
+    other = folder / "other"
+    other.mkdir()
+    (other / "databricks.yml").write_text(BUNDLE)
+    git(folder, "init", "-q")
+    (folder / ".gitignore").write_text("other/\n")
+    (folder / "bundleflow.yml").write_text(FLOW + "bundles: [., other]\n")
+    assert "git ignores it" in fires("bundles", situation(folder)).what
+    for check in OF_BUNDLES:
+        assert "`other`" in look(check, situation(folder)).not_made
+
+
+def test_a_repository_that_cannot_be_looked_through_passes_nothing(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: Path) -> Survey:
+        raise BundleflowError("Folder `x` cannot be listed.", fix="Give the right to list it.")
+
+    monkeypatch.setattr(situation_module, "survey", refuse)
+    assert "`x`" in fires("bundles", situation(folder)).what
+    for check in OF_BUNDLES:
+        assert look(check, situation(folder)).not_made == "Folder `x` cannot be listed. (see bundles)"
+    (folder / "bundleflow.yml").unlink()
+    assert "bundleflow adopt" in fires("flow-file", situation(folder)).fix
 
 
 def test_a_bundle_that_the_flow_file_leaves_out_is_a_note(folder: Path) -> None:
@@ -116,92 +162,6 @@ def test_an_accepted_warning_that_expired(folder: Path) -> None:
     assert "accepted.yml" in fires("exceptions", situation(folder), Severity.WARNING).what
     (folder / "accepted.yml").write_text(entry % "2999-01-31")
     quiet("exceptions", situation(folder))
-
-
-def test_callers(folder: Path) -> None:
-    quiet("callers", situation(folder))
-    file = folder / ".github" / "workflows" / "cd-prod.yml"
-    good = file.read_text()
-    file.write_text(good.replace("      environment: production\n", "      environment: prod\n"))
-    assert "`environment: prod`" in fires("callers", situation(folder)).what
-    file.write_text(good.replace("stage: prod", "stage: live"))
-    assert "`live`" in fires("callers", situation(folder)).what
-    file.write_text(good.replace("      actions: read # read the evidence of staging and the approval\n", ""))
-    assert "actions: read" in fires("callers", situation(folder)).what
-    file.write_text("jobs: {a: [}\n")
-    assert "cd-prod.yml" in fires("callers", situation(folder)).what
-    file.unlink()
-    assert "`prod`" in fires("callers", situation(folder), Severity.WARNING).what
-
-
-def test_pins(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for path in (folder / ".github" / "workflows").glob("*.yml"):
-        path.unlink()
-    assert look("pins", situation(folder)).status is Status.NOT_NEEDED
-    kit = tmp_path / "kit"
-    kit.mkdir()
-    git(kit, "init", "-q")
-    for subject in ("one", "two", "three"):
-        git(kit, "commit", "-q", "--allow-empty", "-m", subject)
-    monkeypatch.setattr(callers, "KIT_ROOT", kit)
-    head, old = git(kit, "rev-parse", "HEAD"), git(kit, "rev-parse", "HEAD~2")
-    lint, ci = (folder / ".github" / "workflows" / f"{name}.yml" for name in ("lint", "bundle-ci"))
-    lint.write_text(render_caller("lint", {}, sha=head))
-    quiet("pins", situation(folder))
-    lint.write_text(render_caller("lint", {}, sha=old))
-    assert "2 commits behind the kit here" in fires("pins", situation(folder), Severity.WARNING).what
-    ci.write_text(render_caller("bundle-ci", {}, sha=head))
-    assert "2 commits:" in fires("pins", situation(folder), Severity.WARNING).what
-    ci.write_text(render_caller("bundle-ci", {}, sha=head).replace(head, "v1"))
-    assert "`v1`" in fires("pins", situation(folder), Severity.WARNING).what
-
-
-def test_a_pin_that_nobody_here_knows_is_not_told_as_current(folder: Path) -> None:
-    result = look("pins", situation(folder))
-    assert result.status is Status.NOT_MADE, SHA
-    assert "origin" in result.not_made
-
-
-def test_stored_secrets(folder: Path) -> None:
-    quiet("stored-secrets", situation(folder))
-    file = folder / ".github" / "workflows" / "cd-staging.yml"
-    good = file.read_text()
-    file.write_text(good + "    secrets:\n      databricks-token: ${{ secrets.T }}\n")
-    assert "databricks-token" in fires("stored-secrets", situation(folder), Severity.WARNING).what
-    file.write_text(good + "    secrets: inherit\n")
-    assert "inherit" in fires("stored-secrets", situation(folder), Severity.WARNING).what
-
-
-def test_runner(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert look("runner", situation(folder)).status is Status.NOT_NEEDED
-    own = f"on: push\njobs:\n  a:\n    runs-on: [self-hosted]\n    steps:\n      - uses: bundleflow/bundleflow/actions/setup@{SHA}\n"
-    (folder / ".github" / "workflows" / "own.yml").write_text(own)
-    (found,) = quiet("runner", situation(folder))
-    assert "2.336.0" in found.fix
-    in_job = situation(folder, GITHUB_ACTIONS="true")
-    for version, check in (("2.335.1", fires), ("2.336.0", quiet)):
-        proc = _processes(tmp_path / version, version)
-        monkeypatch.setattr(callers, "runner_version", lambda proc=proc: runner_version(proc, 30))
-        check("runner", in_job)
-    monkeypatch.setattr(callers, "runner_version", lambda: runner_version(tmp_path / "nothing", 30))
-    assert look("runner", in_job).status is Status.NOT_MADE
-
-
-def _processes(folder: Path, version: str) -> Path:
-    """A /proc in which process 30 was started by a shell (20), and that by the runner's worker (10)."""
-    programs = folder / "bin"
-    programs.mkdir(parents=True)
-    (programs / "Runner.Worker").touch()
-    (programs / "bash").touch()
-    listener = programs / "Runner.Listener"
-    listener.write_text(f"#!/bin/sh\necho {version}\n")
-    listener.chmod(0o755)
-    for pid, parent, program in ((30, 20, "bash"), (20, 10, "bash"), (10, 1, "Runner.Worker")):
-        place = folder / "proc" / str(pid)
-        place.mkdir(parents=True)
-        (place / "exe").symlink_to(programs / program)
-        (place / "status").write_text(f"Name:\tx\nPPid:\t{parent}\n")
-    return folder / "proc"
 
 
 @pytest.mark.parametrize(
