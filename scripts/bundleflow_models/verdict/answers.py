@@ -61,7 +61,7 @@ def read_answers(problem: str, given: Predictions, rows: int, who: str) -> Predi
     Raises:
         ModelsError: `predictions-invalid` or `nan-in-predictions`.
     """
-    values = _column(given.values)
+    values = column_of(given.values)
     if len(values) != rows:
         raise _invalid(who, f"gave {len(values)} answers for {rows} rows")
     if problem == "retrieval":
@@ -91,7 +91,7 @@ def _probabilities(given: Predictions, rows: int, who: str) -> Array:
     return table
 
 
-def _column(values: Any) -> list[Any]:
+def column_of(values: Any) -> list[Any]:
     """The answers from a list, an array, a column, or a table of one column."""
     if hasattr(values, "columns"):
         values = values.iloc[:, 0]

@@ -9,7 +9,7 @@ import numpy as np
 from bundleflow_models.errors import ModelsError, Outcome
 from bundleflow_models.verdict.answers import read_answers, read_truth
 from bundleflow_models.verdict.bootstrap import Drawing, UndefinedError, difference_interval
-from bundleflow_models.verdict.frozen_rows import RowHashes, holdout_rows, holdout_sha256, row_hashes
+from bundleflow_models.verdict.frozen_rows import RowHashes, chosen_rows, holdout_sha256, row_hashes
 from bundleflow_models.verdict.gate import Gate
 from bundleflow_models.verdict.holdout_checks import check_classes, check_columns, check_key, check_leakage, check_pinned, check_size
 from bundleflow_models.verdict.metric_names import higher_is_better
@@ -17,6 +17,7 @@ from bundleflow_models.verdict.metrics import MissingMetricError, Score, score
 from bundleflow_models.verdict.naive import naive_answers
 from bundleflow_models.verdict.predictions import Candidate, Predictions
 from bundleflow_models.verdict.record import Check, Interval, MetricLine, Result, Verdict
+from bundleflow_models.verdict.row_order import in_order
 from bundleflow_models.verdict.schema_checks import check_schema
 from bundleflow_models.verdict.slices import confusion, slice_lines
 
@@ -63,7 +64,7 @@ class Bench:
             ModelsError: Something is wrong enough that the rest cannot be looked at.
         """
         gate = self.gate
-        holdout = holdout_rows(gate, table)
+        holdout, challenger, champion = in_order(gate, chosen_rows(gate, table), challenger, champion)
         self.found |= {"holdout_rows": len(holdout), "holdout_sha256": holdout_sha256(gate, holdout)}
         check_columns(gate, holdout)
         self.add(check_size(gate, holdout))

@@ -14,6 +14,7 @@ import pandas as pd
 from bundleflow_models.errors import ModelsError, Outcome
 from bundleflow_models.verdict.gate import Gate
 from bundleflow_models.verdict.row_hashes import cell_text, frame_sha256, short_hashes
+from bundleflow_models.verdict.row_order import places
 
 
 @dataclass(frozen=True)
@@ -78,16 +79,22 @@ def select(frame: pd.DataFrame, rows: Mapping[str, Any], what: str) -> pd.DataFr
 
 
 def holdout_rows(gate: Gate, frame: pd.DataFrame) -> pd.DataFrame:
-    """The hold-out's rows of a table, in the order that the gate names.
+    """The hold-out's rows of a table in their one order (see `row_order`), whatever the order of the table.
 
     Raises:
         ModelsError: `holdout-invalid`.
     """
-    found = select(frame, gate.holdout.rows, "hold-out rows")
-    order = gate.holdout.order_by
-    if order is not None and order in found.columns:
-        found = found.sort_values(order, kind="stable", ignore_index=True)
-    return found
+    found = chosen_rows(gate, frame)
+    return found.iloc[places(gate, found)].reset_index(drop=True)
+
+
+def chosen_rows(gate: Gate, frame: pd.DataFrame) -> pd.DataFrame:
+    """The hold-out's rows of a table as they stand there.
+
+    Raises:
+        ModelsError: `holdout-invalid`.
+    """
+    return select(frame, gate.holdout.rows, "hold-out rows")
 
 
 def training_rows(gate: Gate, frame: pd.DataFrame) -> pd.DataFrame:

@@ -35,7 +35,8 @@ def judge(
     Args:
         gate: What it must show.
         holdout: The table with the hold-out; of it the rows that the gate names are used.
-        challenger: A `Candidate`, a function from the hold-out to its answers, or the answers themselves.
+        challenger: A `Candidate`, a function from the hold-out to its answers, or the answers themselves, one for each hold-out row in
+            the order of `holdout`. The order of the rows does not matter for the verdict.
         champion: The same for the champion; None when there is none: then floors and naive answers alone decide.
         training: The table with the training rows, or hashes of them; None when there is neither.
         pinned: Digest of the hold-out that the training recorded (`TAG_HOLDOUT` of a run); None when it recorded none.

@@ -80,6 +80,26 @@ def test_a_verdict_is_the_same_each_time_and_its_digest_names_it() -> None:
     assert "NaN" not in first.canonical_json()
 
 
+def test_the_order_of_the_rows_does_not_matter_even_at_the_edge() -> None:
+    """Answers so alike that the interval ends about 0: another order of drawing would turn the verdict."""
+    asked, better, known = gate(), right(0.86, 13), right(0.75, 4)
+    series = gate(holdout={"order-by": "site"}, policy={"block": 5})  # two values: most rows are of the same time
+    for one in (asked, series, gate(holdout={"key": []})):
+        whole = TABLE[["y", "site"]] if not one.holdout.key else TABLE
+        found = []
+        for seed in range(8):
+            order = np.random.default_rng(seed).permutation(N)
+            sure = np.array([[0.8 if name == better[place] else 0.1 for name in "abc"] for place in order])
+            new = Predictions([better[place] for place in order], sure, ("a", "b", "c"))
+            found.append(judge(one, whole.iloc[order], new, pd.Series(known).iloc[order]))
+            # The same by functions, which are asked for the rows in whatever order.
+            if one.holdout.key:
+                asked_for = [lambda rows, texts=texts: [texts[place] for place in rows["id"]] for texts in (better, known)]
+                found.append(judge(one, whole.iloc[order], *asked_for))
+        assert len({(each.result, each.metrics, each.intervals, each.confusion) for each in found}) == 1
+        assert abs(found[0].intervals[-1].low) < 0.03, "at the edge, where it counts which rows are drawn"
+
+
 @pytest.mark.parametrize("broken", ["", "[]", "{}", '{"format": 2}', '{"format": 1, "result": "passed"}'])
 def test_what_is_no_verdict_is_not_read_as_one(broken: str) -> None:
     with pytest.raises(ValueError):

@@ -20,6 +20,7 @@ from sklearn.linear_model import LogisticRegression  # noqa: E402
 
 from bundleflow_models.errors import ModelsError, Outcome  # noqa: E402
 from bundleflow_models.verdict import VERDICT_ARTIFACT, Result, Verdict, evaluate_version, load_gate, record_training  # noqa: E402
+from bundleflow_models.verdict.frozen_rows import holdout_rows  # noqa: E402
 from bundleflow_models.verdict.record import PROBE_FILE, TAG_CHAMPION, TAG_HOLDOUT, TAG_MODEL_CHAMPION, TAG_RESULT, TAG_RUN, TAG_SHA256  # noqa: E402
 from bundleflow_models.verdict.registry import PINNED, verdict_artifact  # noqa: E402
 
@@ -264,7 +265,7 @@ def test_a_passed_verdict_keeps_rows_to_ask_an_endpoint_with(registry: Registry)
     gate = load_gate(GATE)
     passed = evaluate_version(gate, NAME, registry.register("x", "z"), TABLE)
     kept = json.loads(mlflow.artifacts.load_text(f"runs:/{passed.run}/{PROBE_FILE}"))
-    first = TABLE[TABLE["split"] == "holdout"].head(5)
+    first = holdout_rows(gate, TABLE).head(5)
     assert kept["request"]["dataframe_split"]["columns"] == ["x", "z"], "inputs alone: no label, no key"
     assert np.allclose(kept["request"]["dataframe_split"]["data"], first[["x", "z"]])
     assert kept["predictions"] == list(mlflow.pyfunc.load_model(f"models:/{NAME}/{passed.version}").predict(first[["x", "z"]]))
