@@ -34,6 +34,14 @@ def commit_of(revision: str = "HEAD", folder: Path | str = ".") -> str:
     return _git(folder, "rev-parse", "--verify", "--end-of-options", f"{revision}^{{commit}}").strip()
 
 
+def top_of(folder: Path | str) -> Path | None:
+    """Where the repository begins that a folder is in; None where git knows of none."""
+    try:
+        return Path(_git(folder, "rev-parse", "--show-toplevel").removesuffix("\n")).resolve()
+    except BundleflowError:
+        return None
+
+
 def changed_files(base: str, head: str, folder: Path | str = ".") -> tuple[str, ...]:
     """Paths that differ between the merge base of two commits and `head`, relative to the repository's root, sorted.
 

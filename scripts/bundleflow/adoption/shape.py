@@ -56,8 +56,6 @@ def _part(data: Mapping[str, Any], at: Path) -> Iterator[tuple[Path, str]]:
             yield from _mapping(deployment.get("lock"), (*at, "bundle", "deployment", "lock"))
     for kind, items in resources.items() if isinstance(resources, Mapping) else ():
         yield from _mapping(items, (*at, "resources", kind))
-        for name, item in items.items() if isinstance(items, Mapping) else ():
-            yield from _mapping(item, (*at, "resources", kind, name))
     if permissions is not None and not isinstance(permissions, list):
         yield (*at, "permissions"), "a list"
 

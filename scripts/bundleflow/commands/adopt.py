@@ -42,7 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from bundleflow.adoption.survey import survey
     from bundleflow.commands.context import print_json
 
-    root = _folder(args.dir)
+    root = repository_root(args.dir)
     proposal = propose(survey(root), args.run)
     files = proposed_files(proposal, _sha())
     if args.checklist:
@@ -59,10 +59,25 @@ def run(args: argparse.Namespace) -> int:
     return ExitCode.OK
 
 
-def _folder(given: Path) -> Path:
+def repository_root(given: Path) -> Path:
+    """The folder to work in: the top of its repository, or a folder that is in none.
+
+    Raises:
+        BundleflowError: There is no such folder, or its repository begins above it, where GitHub looks for `.github/workflows`.
+    """
+    from bundleflow.adapters.git import top_of
+
     if not given.is_dir():
         raise BundleflowError(f"There is no folder {given}.", fix="Give the root of a repository.", exit_code=ExitCode.USAGE)
-    return given.resolve()
+    root = given.resolve()
+    top = top_of(root)
+    if top is not None and top != root:
+        raise BundleflowError(
+            f"{given} is a folder inside of a repository: the repository begins at {top}, and GitHub reads workflows only there.",
+            fix=f"Give {shlex.quote(str(top))}; where this folder is to be a repository of its own, run `git init` in it first.",
+            exit_code=ExitCode.USAGE,
+        )
+    return root
 
 
 def _sha() -> str:
@@ -127,14 +142,17 @@ def _agreed(count: int) -> bool:
 
 
 def _tell_written(folder: Path, written: Sequence[str]) -> None:
-    where = shlex.quote(str(folder))
+    from bundleflow.adapters.git import top_of
+
+    where, paths = shlex.quote(str(folder)), " ".join(shlex.quote(each) for each in written)
+    has_git = top_of(folder) is not None
     say(f"Wrote {len(written)} files. Nothing was committed.")
     say("")
     say("Next:")
     say(f"  bundleflow rehearse {where}    play a change's way to production on this machine")
     say(f"  bundleflow adopt {where} --checklist    what to click on GitHub and Databricks")
-    say("Take it back:")
-    say(f"  git -C {where} clean -f -- {' '.join(shlex.quote(each) for each in written)}")
+    say("Take it back:" if has_git else "This folder is no git repository yet. Take it back:")
+    say(f"  git -C {where} clean -f -- {paths}" if has_git else f"  cd {where} && rm -- {paths}")
 
 
 def _data(proposal: Proposal, files: Sequence[ProposedFile], written: Sequence[str]) -> dict[str, Any]:

@@ -37,12 +37,10 @@ def run(args: argparse.Namespace) -> int:
 
     from bundleflow.adoption.kit import kit_sha
     from bundleflow.adoption.update import Outcome, apply_update, plan_update, uncommitted
-    from bundleflow.commands.adopt import say
+    from bundleflow.commands.adopt import repository_root, say
     from bundleflow.commands.context import print_json
 
-    if not args.dir.is_dir():
-        raise BundleflowError(f"There is no folder {args.dir}.", fix="Give the root of a repository.", exit_code=ExitCode.USAGE)
-    root, sha = args.dir.resolve(), kit_sha(os.environ)
+    root, sha = repository_root(args.dir), kit_sha(os.environ)
     update = plan_update(root, sha)
     _show(update, sha)
     pending = [each for each in update.files if each.outcome is not Outcome.KEPT]

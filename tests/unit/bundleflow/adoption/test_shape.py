@@ -24,7 +24,6 @@ from bundleflow.records.errors import ExitCode
         ("targets:\n  dev:\n    git: y\n", 3, "targets.dev.git"),
         ("targets:\n  dev:\n    workspace: [a]\n", 3, "targets.dev.workspace"),
         ("resources: {jobs: [a]}\n", 1, "resources.jobs"),
-        ("resources: {jobs: {j: x}}\n", 1, "resources.jobs.j"),
         ("variables: [a]\n", 1, "variables"),
         ("permissions: 5\n", 1, "permissions"),
     ],
