@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import csv
 import json
+import os
 import re
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -256,6 +257,66 @@ def test_endpoints_are_asked_by_mlflows_own_client(plain: Path, tmp_path: Path) 
     assert outputs == "['answer', 'abstained', 'sources', 'prediction', 'score', 'answered_by']"
 
 
+TAKE_BACK = """
+import json, sys
+from promotion_world import ENDPOINT, MODEL, request, world
+from bundleflow_models import promotion
+from pdf_chatbot import registry
+made = world(3, champion=int(sys.argv[1]) or None)
+def promoted(number):
+    asked = request(number, made.judged(number, champion=made.alias("champion")))
+    return asked, promotion.promote(made.workspace(), asked, tell=str)
+shown = [made.state()]
+asked, done = promoted(2)
+registry.take_back(made.workspace(), asked, done)
+shown += [made.state(), made.models[MODEL].tags.get("bundleflow_champion")]
+asked, done = promoted(3)
+again = promotion.promote(made.workspace(), asked, tell=str)
+registry.take_back(made.workspace(), asked, again)
+print(json.dumps([*shown, made.state(), done.notes]))
+"""
+"""Version 2 is promoted and taken back; version 3 is promoted twice, and the second time changes nothing that could be taken back."""
+
+
+@pytest.mark.parametrize(
+    ("champion", "before", "after"),
+    [
+        (1, [{"champion": 1}, {"1": 100}], [{"champion": 3, "previous-champion": 1}, {"3": 100}]),
+        (0, [{}, None], [{"champion": 3}, {"3": 100}]),
+    ],
+)
+def test_an_endpoint_that_does_not_answer_is_taken_back(plain: Path, champion: int, before: Any, after: Any, tmp_path: Path) -> None:
+    script = tmp_path / "take_back.py"
+    script.write_text(TAKE_BACK, encoding="utf-8")
+    world = KIT_ROOT / "tests" / "unit" / "models" / "promotion"
+    done = tool(sys.executable, str(script), str(champion), folder=plain, PYTHONPATH=f"src{os.pathsep}{world}")
+    assert done.returncode == 0, done.stderr
+    at_first, taken_back, tag, at_last, notes = json.loads(done.stdout.splitlines()[-1])  # after what the way back tells
+    assert at_first == taken_back == before
+    assert tag == (str(champion) if champion else None)
+    assert at_last == after
+    assert notes == []
+
+
+def test_the_last_task_takes_back_what_does_not_answer(project: Path) -> None:
+    """Whatever fails after the promotion goes the way back before anything else, and is told."""
+    tree = ast.parse((project / "notebooks" / f"{pdf_chatbot.TASKS[-1]}.py").read_text(encoding="utf-8"))
+    (guarded,) = [node for node in ast.walk(tree) if isinstance(node, ast.Try)]
+    assert {"allow_queries", "query"} <= {node.attr for each in guarded.body for node in ast.walk(each) if isinstance(node, ast.Attribute)}
+    (handler,) = guarded.handlers
+    assert [ast.unparse(each) for each in handler.body] == ["registry.take_back(workspace, request, done)", "raise"]
+
+
+def test_the_smoke_check_asks_for_words_of_the_answer_alone(project: Path) -> None:
+    facts = json.loads((project / "sample_data" / "facts.json").read_text(encoding="utf-8"))["facts"]
+    for stage in ("staging", "prod"):
+        (check,) = read(project / "bundleflow.yml")["stages"][stage]["smoke"]
+        (asked,) = check["request"]["dataframe_records"]
+        (fact,) = [each for each in facts if each["lexical"] == asked["question"]]
+        assert check["expect"] == {"contains": fact["answer"]}
+        assert fact["answer"] not in asked["question"]
+
+
 def test_the_picture_shows_the_jobs_tasks(project: Path) -> None:
     picture = (project / "docs" / "chatbot.svg").read_text(encoding="utf-8")
     assert all(task in picture for task in pdf_chatbot.TASKS)
@@ -280,7 +341,7 @@ def test_linters_find_nothing(renamed: Path, command: list[str]) -> None:
 def test_its_own_unit_tests_pass(renamed: Path) -> None:
     done = own_tests(renamed)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "56 passed" in done.stdout
+    assert "59 passed" in done.stdout
 
 
 @pytest.mark.parametrize(("shape", "target"), [*(("plain", target) for target in ("dev", "test", "staging", "prod")), ("renamed", "prod")])

@@ -89,7 +89,9 @@ def _of_answers(kind: str) -> tuple[str, ...]:
 
 def _by_kind(table: pd.DataFrame) -> Iterator[tuple[str, pd.DataFrame]]:
     yield from table.groupby("kind", sort=True)
-    yield "answerable", table[table["kind"] != "unanswerable"]
+    answerable = table[table["kind"] != "unanswerable"]
+    if len(answerable):
+        yield "answerable", answerable
 
 
 def page_scores(pages: Sequence[str], relevant: Sequence[str]) -> dict[str, float]:
@@ -171,6 +173,8 @@ def _treated_right(threshold: float, scores: Values, right: Values, answerable: 
 def refusals(found: Sequence[Measure], demands: Demands) -> list[str]:
     """Why a chatbot is not good enough, a sentence each; empty where it is. Worse than TF-IDF is what shows in the whole interval.
 
+    A kind that no question asks was not measured, and what was not measured is not good enough.
+
     Args:
         found: What `measures` gives.
         demands: What is asked for.
@@ -181,9 +185,11 @@ def refusals(found: Sequence[Measure], demands: Demands) -> list[str]:
         (CHATBOT, "lexical", "answer_contained"): demands.lexical_contained,
         (CHATBOT, "unanswerable", "abstained"): demands.abstained,
     }
-    reasons = [_below(by_name[key], floor) for key, floor in floors.items() if not by_name[key].value >= floor]
-    difference = by_name[(f"{CHATBOT} - {TFIDF}", "answerable", "mrr")]
-    if not difference.high >= 0:
+    unasked = dict.fromkeys(kind for _, kind, metric in floors if (CHATBOT, kind, metric) not in by_name)
+    reasons = [f"There is no judging question of kind {kind} in evaluation/questions.csv." for kind in unasked]
+    reasons += [_below(by_name[key], floor) for key, floor in floors.items() if key in by_name and not by_name[key].value >= floor]
+    difference = by_name.get((f"{CHATBOT} - {TFIDF}", "answerable", "mrr"))
+    if difference and not difference.high >= 0:
         reasons.append(f"It ranks worse than TF-IDF: MRR {difference.value:+.2f} ({_interval_text(difference)}).")
     return reasons
 

@@ -1,4 +1,4 @@
-"""The model's versions in Unity Catalog: logged as code, registered as challenger, and who may ask the endpoint."""
+"""The model's versions in Unity Catalog: logged as code, registered as challenger, who may ask the endpoint, and the way back."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .readers import EXTRACTIVE
 from .retrieval import Index
 
 if TYPE_CHECKING:
+    from bundleflow_models.promotion import Promotion, PromotionRequest, Workspace
     from databricks.sdk import WorkspaceClient
     from mlflow.models import ModelSignature
 
@@ -97,3 +98,31 @@ def allow_queries(client: WorkspaceClient, endpoint: str, application: str) -> N
     entry = serving.ServingEndpointAccessControlRequest(service_principal_name=application, permission_level=level)
     found = client.serving_endpoints.get(endpoint)
     client.serving_endpoints.update_permissions(str(found.id), access_control_list=[entry])
+
+
+def take_back(workspace: Workspace, request: PromotionRequest, done: Promotion) -> None:
+    """Undo a promotion whose endpoint then did not answer.
+
+    The champion before is champion again and the endpoint serves it. Where there was none, alias and endpoint are removed, so that the
+    next version is the first. A version that was champion before stays it: there is nothing to undo.
+
+    Args:
+        workspace: Where it was made.
+        request: What was asked for.
+        done: What was done.
+
+    Raises:
+        ModelsError: The way back failed; it tells what is in place now.
+    """
+    from bundleflow_models import promotion
+    from bundleflow_models.verdict.record import TAG_MODEL_CHAMPION
+
+    if not done.changed or done.previous == done.champion:
+        return
+    if done.previous is not None:
+        promotion.rollback(workspace, promotion.RollbackRequest(request.model, request.endpoint, request.by, pace=request.pace))
+        return
+    workspace.registry.delete_alias(request.model, "champion")
+    workspace.registry.delete_model_tag(request.model, TAG_MODEL_CHAMPION)
+    if request.endpoint:
+        workspace.endpoints.delete(request.endpoint)
