@@ -16,6 +16,11 @@ DEVELOP, MAIN, RELEASE = "dev", "main", "release"
 FOLDER = "/Workspace/Deployments/${bundle.name}"
 """Folder for deployments in what is proposed: one that an administrator makes, and not everybody may write."""
 SHARED_SHOWN = 6
+DEVELOPMENT_MODE = (
+    "`mode: development` puts the deployer's name into every resource, pauses schedules and switches the deployment's lock off: take it "
+    "out, give the target a `root_path` of its own, and keep another target for laptops. To keep the mode, at least set `bundle: "
+    "deployment: lock: enabled: true`."
+)
 
 
 @dataclass(frozen=True)
@@ -71,6 +76,8 @@ def _of_bundle(bundle: Bundle, roles: Roles) -> Iterator[Note]:
         if target.name in used and target.unset:
             names = ", ".join(f"`{name}`" for name in target.unset)
             yield Note(f"target {target.name}", f"no value for {names}: give a default, or a value under `variables:` of the target.")
+        if target.name in used and target.mode == "development":
+            yield Note(f"target {target.name}", DEVELOPMENT_MODE)
         if roles.prod and target.name == roles.prod.target.name and target.branch not in ("", RELEASE):
             text = f"`git: branch: {target.branch}` lets only that branch deploy it; the release branch is `{RELEASE}`: change it to that."
             yield Note(f"target {target.name}", text)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import subprocess
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -189,11 +190,12 @@ def _identities(proposal: Proposal, place: Place) -> Iterator[str]:
 def _grants(proposal: Proposal) -> Iterator[str]:
     bundles = [each for each in proposal.survey.bundles if each.folder in proposal.bundles]
     kinds = {kind for each in bundles for kind in each.kinds}
-    roots = {target.name: target.root_path for each in bundles for target in each.targets}
+    roots: dict[str, list[str]] = defaultdict(list)
+    for target in [target for each in bundles for target in each.targets]:
+        roots[target.name].append("the deployer's own folder" if "${workspace.current_user" in target.root_path else code(target.root_path))
     yield "### Grants on Databricks\n"
     for name, stage, plans in users(proposal):
-        root = roots.get(stage.target, "")
-        root = "the deployer's own folder" if "${workspace.current_user" in root else code(root)
+        root = ", ".join(dict.fromkeys(roots[stage.target]))
         if plans and stage.one_identity:
             continue
         needs = [READS[kind] for kind in READS if kind in kinds] if plans else [WRITES[kind] for kind in WRITES if kind in kinds]

@@ -93,7 +93,7 @@ def propose(found: Survey, run: Sequence[str] = ()) -> Proposal:
     _check_jobs(run, jobs)
     stages = _stages(roles)
     notes = [Note(folder, why) for folder, why in {**found.left_out, **left_out}.items()]
-    notes += advice(found, bundles, roles)
+    notes += dict.fromkeys(advice(found, bundles, roles))  # several bundles often have the same
     used = {stage.target for stage in stages}
     targets_of_all = [target for bundle in bundles for target in bundle.targets if target.name in used]
     warnings = dict.fromkeys((target.name, text) for target in targets_of_all for text in target.warnings)

@@ -262,6 +262,25 @@ def test_checklist_names_what_a_person_clicks_with_both_subjects(tmp_path: Path,
     assert subprocess.run(["git", "-C", str(folder), "status", "--porcelain"], capture_output=True, text=True, check=True).stdout == ""
 
 
+def test_checklist_of_several_bundles_names_the_folder_of_each(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    second = ISOLATED.replace("Deployments/iso/prod", "Deployments/second/prod")
+    folder = repository(tmp_path / "mono", {"a/databricks.yml": ISOLATED, "b/databricks.yml": second, "c/databricks.yml": second})
+    assert main(["adopt", str(folder), "--checklist"]) == ExitCode.OK
+    text = capsys.readouterr().out
+    both = "`/Workspace/Deployments/iso/prod`, `/Workspace/Deployments/second/prod`"
+    assert f"`production`: *can manage* on {both}" in text
+    assert f"`production-plan`: *can view* on {both}" in text
+    assert "*can manage* on the deployer's own folder\n" in text
+
+
+def test_a_stage_with_a_target_in_development_mode_is_noted(tmp_path: Path) -> None:
+    bundle = "bundle: {name: b}\ntargets:\n  dev: {mode: development}\n  spare-dev: {mode: development}\n  prod: {mode: production}\n"
+    proposal = propose(survey(repository(tmp_path / "b", {"a/databricks.yml": bundle, "b/databricks.yml": bundle})))
+    assert {stage.target for stage in proposal.stages} == {"dev", "prod"}
+    noted = [note.subject for note in proposal.notes if note.text.startswith("`mode: development` puts the deployer's name")]
+    assert noted == ["target dev"]
+
+
 def test_workflows_that_deploy_by_themselves_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     own = "on: push\njobs: {d: {runs-on: x, steps: [{run: databricks bundle deploy -t prod}]}}\n"
     files = {"databricks.yml": ISOLATED, ".github/workflows/my-cd.yml": own, ".github/workflows/other.yml": "on: push\njobs: {}\n"}
