@@ -71,6 +71,12 @@ def test_no_python_file_is_too_long() -> None:
     assert long == {}
 
 
+def test_files_of_tests_have_names_of_their_own() -> None:
+    """Two of one name in folders that are no packages cannot be collected together; pytest says so only when both are."""
+    names = [path.name for path in tracked() if path.name.startswith("test_") and ROOT / "tests" in path.parents]
+    assert sorted({name for name in names if names.count(name) > 1}) == []
+
+
 def test_every_module_says_what_it_does() -> None:
     modules = [path for path in tracked() if path.suffix == ".py" and (ROOT / "scripts") in path.parents]
     assert modules
