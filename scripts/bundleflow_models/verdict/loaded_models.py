@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from bundleflow_models.errors import ModelsError, Outcome
 from bundleflow_models.verdict.gate import Gate
@@ -11,6 +12,8 @@ from bundleflow_models.verdict.predictions import Candidate, Predictions
 
 if TYPE_CHECKING:
     import pandas as pd
+
+T = TypeVar("T")
 
 _CAST: dict[str, Any] = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64"}
 
@@ -41,10 +44,10 @@ def load_candidate(gate: Gate, model_name: str, version: str) -> Candidate:
     inputs = None if signature is None or signature.inputs is None else _types(signature.inputs)
     outputs = None if signature is None or signature.outputs is None else tuple(_types(signature.outputs).values())
 
-    def predict(holdout: pd.DataFrame) -> Predictions:
+    def ask(holdout: pd.DataFrame, answer: Callable[[pd.DataFrame], T]) -> T:
         asked = _features(gate, holdout, inputs)
         try:
-            return _answers(gate, model, asked)
+            return answer(asked)
         except Exception as error:  # a model's own code raises what it likes
             raise ModelsError(
                 "prediction-failed",
@@ -52,7 +55,10 @@ def load_candidate(gate: Gate, model_name: str, version: str) -> Candidate:
                 fix="Ask the model for the hold-out's rows in a notebook; the error is the model's own.",
             ) from error
 
-    return Candidate(predict, version, inputs, outputs)
+    def predict(holdout: pd.DataFrame) -> Predictions:
+        return ask(holdout, lambda asked: _answers(gate, model, asked))
+
+    return Candidate(predict, version, inputs, outputs, lambda holdout: ask(holdout, model.predict))
 
 
 def _types(schema: Any) -> dict[str, str]:

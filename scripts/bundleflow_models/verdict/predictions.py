@@ -39,12 +39,14 @@ class Candidate:
         version: Its number; empty when there is none.
         inputs: Type of each input by name, in the words of MLflow's signature (`double`, `string`, ...); None when not known.
         outputs: Types of the outputs in their order; None when not known.
+        served: Gives what the model itself answers for rows, before anything is taken out of it; None when not known.
     """
 
     predict: Callable[[pd.DataFrame], Answers] | Answers
     version: str = ""
     inputs: Mapping[str, str] | None = None
     outputs: tuple[str, ...] | None = None
+    served: Callable[[pd.DataFrame], Any] | None = None
 
     def answers(self, holdout: pd.DataFrame) -> Predictions:
         """The answers for the hold-out's rows, in their order."""

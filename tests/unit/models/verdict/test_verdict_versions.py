@@ -16,9 +16,11 @@ import pytest
 mlflow = pytest.importorskip("mlflow")
 
 from mlflow.models import infer_signature  # noqa: E402
+from mlflow.pyfunc import scoring_server  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 
 from bundleflow_models.errors import ModelsError, Outcome  # noqa: E402
+from bundleflow_models.promotion.endpoint import differing  # noqa: E402
 from bundleflow_models.verdict import VERDICT_ARTIFACT, Result, Verdict, evaluate_version, load_gate, record_training  # noqa: E402
 from bundleflow_models.verdict.frozen_rows import holdout_rows  # noqa: E402
 from bundleflow_models.verdict.record import PROBE_FILE, TAG_CHAMPION, TAG_HOLDOUT, TAG_MODEL_CHAMPION, TAG_RESULT, TAG_RUN, TAG_SHA256  # noqa: E402
@@ -272,6 +274,47 @@ def test_a_passed_verdict_keeps_rows_to_ask_an_endpoint_with(registry: Registry)
     refused = evaluate_version(load_gate(GATE | {"floors": {"accuracy": {"min": 0.99}}}), NAME, passed.version, TABLE)
     assert refused.result is Result.REFUSED
     assert PROBE_FILE not in {each.path for each in registry.client.list_artifacts(refused.run, "bundleflow")}
+
+
+class Shaped(mlflow.pyfunc.PythonModel):  # type: ignore[misc]
+    """A model of two inputs that answers in one of the usual shapes."""
+
+    def __init__(self, shape: str) -> None:
+        self.shape = shape
+
+    def predict(self, context: Any, model_input: Any, params: Any = None) -> Any:
+        up = (model_input["x"] + model_input["z"]).to_numpy() > 0
+        first, second = np.where(up, "up", "down"), np.where(up, "down", "up")
+        if self.shape == "series":
+            return pd.Series(first, name="prediction")
+        if self.shape == "table":
+            return pd.DataFrame({"prediction": first})
+        if self.shape == "tables":
+            return pd.DataFrame({"prediction": first, "sure": [0.5, None] * (len(first) // 2) + [0.5] * (len(first) % 2)})
+        return first[:, None] if self.shape == "column" else np.stack([first, second], axis=1)
+
+
+@pytest.mark.parametrize("shape", ["table", "series", "column", "ranking", "tables"])
+def test_the_rows_to_ask_with_have_the_answers_that_a_server_gives(registry: Registry, shape: str) -> None:
+    with mlflow.start_run() as run:
+        signature = infer_signature(TABLE[["x", "z"]])
+        mlflow.pyfunc.log_model("model", python_model=Shaped(shape), signature=signature, pip_requirements=[])
+    version = mlflow.register_model(f"runs:/{run.info.run_id}/model", NAME).version
+    more = {"metrics": [], "checks": {"pinned": "off", "leakage": "off"}}
+    if shape == "ranking":
+        more |= {"problem": "retrieval", "primary": "hit_at_1", "holdout": {**GATE["holdout"], "label": "relevant"}}  # type: ignore[dict-item]
+    verdict = evaluate_version(load_gate({**GATE, **more}), NAME, version, TABLE.assign(relevant=[[each] for each in TABLE["y"]]))
+    assert verdict.result is Result.PASSED, verdict.checks
+    kept = json.loads(mlflow.artifacts.load_text(f"runs:/{verdict.run}/{PROBE_FILE}"))
+    model = mlflow.pyfunc.load_model(f"models:/{NAME}/{version}")
+    served = scoring_server.invocations(json.dumps(kept["request"]), "application/json", model, model.metadata.get_input_schema())
+    assert served.status == 200
+    answers = json.loads(served.response)["predictions"]
+    if shape == "tables":
+        assert "predictions" not in kept, "a missing number is equal to nothing"
+    else:
+        assert differing(answers, kept["predictions"]) == 0
+        assert differing(answers[::-1], kept["predictions"]) != 0
 
 
 def test_training_that_sees_the_hold_out_is_told_at_once(registry: Registry) -> None:
