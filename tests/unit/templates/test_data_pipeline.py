@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import asyncio
 import hashlib
 import os
 import re
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from aiosmtpd.smtp import SMTP, Envelope
 from rendered import LINTERS, check_packages, own_files, own_tests, pins, read, tool
 
 from bundleflow.records.flow import load_flow
@@ -236,7 +238,56 @@ def test_linters_find_nothing(renamed: Path, command: list[str]) -> None:
 def test_its_own_unit_tests_pass(renamed: Path) -> None:
     done = own_tests(renamed)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "67 passed" in done.stdout
+    assert "70 passed" in done.stdout
+
+
+SEND = """
+import json, smtplib, sys
+from pathlib import Path
+from data_pipeline import mail
+page = Path("report.html")
+page.write_text("<h1>Sales</h1>")
+for people in (["good@example.com", "gone@example.com"], ["gone@example.com"]):
+    message = mail.compose("a@example.com", people, "Sales", "", page)
+    try:
+        print(json.dumps(mail.send(mail.Server("127.0.0.1", int(sys.argv[1]), "none"), message)))
+    except smtplib.SMTPRecipientsRefused as error:
+        print(sorted(error.recipients))
+"""
+
+
+class Post:
+    """A mail server that does not know `gone@...`."""
+
+    def __init__(self) -> None:
+        self.delivered: list[list[str]] = []
+
+    async def handle_RCPT(  # noqa: N802 - aiosmtpd's name
+        self, _server: Any, _session: Any, envelope: Envelope, address: str, _options: list[str]
+    ) -> str:
+        if address.startswith("gone@"):
+            return "550 no such mailbox"
+        envelope.rcpt_tos.append(address)
+        return "250 OK"
+
+    async def handle_DATA(self, _server: Any, _session: Any, envelope: Envelope) -> str:  # noqa: N802 - aiosmtpd's name
+        self.delivered.append(list(envelope.rcpt_tos))
+        return "250 OK"
+
+
+async def test_one_refused_address_is_told_and_the_others_get_one_mail(plain: Path, tmp_path: Path) -> None:
+    """A second attempt, which a failed task makes, would deliver to them again; nobody at all is a failure."""
+    (tmp_path / "send.py").write_text(SEND, encoding="utf-8")
+    post = Post()
+    server = await asyncio.get_running_loop().create_server(lambda: SMTP(post), "127.0.0.1", 0)
+    async with server:
+        port = str(server.sockets[0].getsockname()[1])
+        done = await asyncio.to_thread(
+            tool, sys.executable, str(tmp_path / "send.py"), port, folder=tmp_path, PYTHONPATH=str(plain / "src")
+        )
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == ['{"gone@example.com": "550 no such mailbox"}', "['gone@example.com']"]
+    assert post.delivered == [["good@example.com"]]
 
 
 @pytest.mark.parametrize("target", ["dev", "test", "staging", "prod"])

@@ -65,12 +65,18 @@ def compose(sender: str, recipients: list[str], subject: str, text: str, attachm
     return message
 
 
-def send(server: Server, message: EmailMessage) -> None:
-    """Send a mail to all its recipients.
+def send(server: Server, message: EmailMessage) -> dict[str, str]:
+    """Send a mail to its recipients.
+
+    An address that the server refuses is no error while it takes another one: the mail is on its way then, and a second attempt would
+    deliver it there again.
+
+    Returns:
+        The refused addresses, each with the server's answer; empty where all were taken.
 
     Raises:
         OSError: The server does not answer.
-        smtplib.SMTPException: It refuses the login, or somebody's address.
+        smtplib.SMTPException: It refuses the login, or every address; nobody got the mail.
     """
     context = ssl.create_default_context()
     with _connect(server, context) as client:
@@ -79,8 +85,7 @@ def send(server: Server, message: EmailMessage) -> None:
         if server.user:
             client.login(server.user, server.password)
         refused = client.send_message(message)
-    if refused:
-        raise smtplib.SMTPRecipientsRefused(refused)
+    return {address: f"{code} {answer.decode(errors='replace')}" for address, (code, answer) in refused.items()}
 
 
 def _connect(server: Server, context: ssl.SSLContext) -> smtplib.SMTP:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from html import escape
 from typing import TYPE_CHECKING
 
+from .landing import SAMPLE
+
 if TYPE_CHECKING:
     import pandas as pd
 
@@ -26,7 +28,7 @@ class Contents:
 
     Args:
         title: Its heading.
-        loads: One row for each file: `source`, `rows_in`, `rows_good`, `rows_quarantined`.
+        loads: One row for each file: `source`, `origin`, `rows_in`, `rows_good`, `rows_quarantined`.
         quarantine: The bad rows: `source`, `line`, `reasons`, `text`.
         sales: `day`, `category`, `orders`, `revenue_cents`, `margin_cents`.
         forecasts: What `forecast.predict` gives for the held-out days.
@@ -47,6 +49,7 @@ def page(contents: Contents) -> str:
     """Make the page."""
     parts = [
         f"<h1>{escape(contents.title)}</h1>",
+        _origin(contents.loads),
         _sales(contents.sales),
         "<h2>Forecast</h2>",
         f"<p>On {contents.scores.rows} held-out rows the forecast is off by {_euro(contents.scores.error)} on average, last week's "
@@ -83,11 +86,18 @@ def _sales(sales: pd.DataFrame) -> str:
     return f"<h2>Sales</h2>{days}" + _table(["category", "orders", "revenue", "margin"], rows, {1, 2, 3})
 
 
+def _origin(loads: pd.DataFrame) -> str:
+    """What nobody may take for the company's numbers is said before any of them."""
+    samples = ", ".join(sorted(loads.loc[loads["origin"] == SAMPLE, "source"]))
+    return f"<p><strong>Made from {SAMPLE}:</strong> {escape(samples)} came with the project, and not from a feed.</p>" if samples else ""
+
+
 def _quality(loads: pd.DataFrame, quarantine: pd.DataFrame) -> str:
     counted: list[list[object]] = [
-        [row.source, int(row.rows_in), int(row.rows_good), int(row.rows_quarantined)] for row in loads.sort_values("source").itertuples()
+        [row.source, row.origin, int(row.rows_in), int(row.rows_good), int(row.rows_quarantined)]
+        for row in loads.sort_values("source").itertuples()
     ]
-    parts = ["<h2>Data quality</h2>", _table(["file", "rows in", "good", "set aside"], counted, {1, 2, 3})]
+    parts = ["<h2>Data quality</h2>", _table(["file", "from", "rows in", "good", "set aside"], counted, {2, 3, 4})]
     if len(quarantine):
         ordered = quarantine.sort_values(["source", "line"]).head(SHOWN_BAD_ROWS)
         bad: list[list[object]] = [[row.source, int(row.line), row.reasons, row.text] for row in ordered.itertuples()]

@@ -18,7 +18,10 @@ ORDERS = (
 )
 PRODUCTS = "product_id STRING, name STRING, category STRING, unit_cost_cents BIGINT, load_id STRING"
 QUARANTINE = "load_id STRING, source STRING, line BIGINT, reasons STRING, text STRING, set_aside_at TIMESTAMP"
-LOADS = "load_id STRING, source STRING, sha256 STRING, rows_in BIGINT, rows_good BIGINT, rows_quarantined BIGINT, checked_at TIMESTAMP"
+LOADS = (
+    "load_id STRING, source STRING, origin STRING, sha256 STRING, rows_in BIGINT, rows_good BIGINT, rows_quarantined BIGINT, "
+    "checked_at TIMESTAMP"
+)
 FORECASTS = "day DATE, category STRING, revenue_cents BIGINT, forecast_cents BIGINT, naive_cents BIGINT, load_id STRING"
 UNKNOWN_CATEGORY = "unknown"
 """Category of an order whose product the catalog does not know: it is counted all the same."""
@@ -109,7 +112,7 @@ def record_load(spark: SparkSession, place: Place, table: str, arrived: Arrived,
     quarantine = place.table(f"{table}_quarantine")
     put_rows(spark, quarantine, bad, QUARANTINE, load_id)
     load = {
-        "load_id": load_id, "source": arrived.name, "sha256": arrived.sha256, "rows_in": checked.rows_in,
+        "load_id": load_id, "source": arrived.name, "origin": arrived.origin, "sha256": arrived.sha256, "rows_in": checked.rows_in,
         "rows_good": len(checked.good), "rows_quarantined": len(checked.bad), "checked_at": now,
     }  # fmt: skip
     put_rows(spark, place.table(f"{table}_loads"), [load], LOADS, load_id)
