@@ -18,7 +18,7 @@ from bundleflow_models.verdict.naive import naive_answers
 from bundleflow_models.verdict.predictions import Candidate, Predictions
 from bundleflow_models.verdict.record import Check, Interval, MetricLine, Result, Verdict
 from bundleflow_models.verdict.row_order import in_order
-from bundleflow_models.verdict.schema_checks import check_schema
+from bundleflow_models.verdict.schema_checks import check_label, check_schema
 from bundleflow_models.verdict.slices import confusion, slice_lines
 
 if TYPE_CHECKING:
@@ -71,6 +71,7 @@ class Bench:
         hashes = row_hashes(gate, holdout)
         self.add(*check_key(gate, hashes), check_pinned(gate, self.found["holdout_sha256"], pinned))
         self.add(*check_leakage(gate, holdout, hashes, training))
+        self.add(*check_label(gate, challenger))
         if not len(holdout):
             return
         truth = read_truth(gate.problem, holdout[gate.holdout.label])

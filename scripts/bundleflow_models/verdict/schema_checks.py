@@ -46,6 +46,14 @@ def check_schema(gate: Gate, holdout: pd.DataFrame, challenger: Candidate, champ
         yield Check("schema", "passed", f"The challenger's {len(challenger.inputs)} inputs fit.")
 
 
+def check_label(gate: Gate, challenger: Candidate) -> Iterator[Check]:
+    """The right answer is not among the challenger's inputs: with it any model is perfect, and where it serves nobody has it."""
+    label = gate.holdout.label
+    if challenger.inputs is not None and label in challenger.inputs:
+        fix = "Train without that column; where the gate file names the wrong one, correct `holdout.label`."
+        yield Check("leakage", "failed", f"The challenger asks for `{label}`, which is the right answer (`holdout.label`).", fix)
+
+
 def _against_holdout(holdout: pd.DataFrame, challenger: Candidate) -> Iterator[Check]:
     assert challenger.inputs is not None
     missing = [name for name in challenger.inputs if name not in holdout.columns]

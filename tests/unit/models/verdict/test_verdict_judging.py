@@ -148,6 +148,8 @@ SIGNATURE = {"x": "double"}
         ("holdout-invalid", {"baseline": {"kinds": ["previous"], "previous": "yesterday"}}, right(0.9), None),
         ("nan-in-predictions", {"problem": "regression", "primary": "mae", "holdout": {"label": "amount"}}, WITH_NAN, None),
         ("predictions-invalid", {"problem": "regression", "primary": "mae", "holdout": {"label": "amount"}}, ["one"] * N, None),
+        ("leakage", {}, Candidate(right(0.9), "2", {"x": "double", "y": "string"}), None),
+        ("leakage", {"checks": {"schema": "any"}}, Candidate(right(0.9), "2", {"y": "string"}), right(0.5)),
         ("schema-changed", {}, Candidate(right(0.9), "2", {"x": "double", "z": "double"}), None),
         ("schema-changed", {}, Candidate(right(0.9), "2", {"site": "double"}), None),
         ("schema-changed", {}, Candidate(right(0.9), "2", {"x": "double", "id": "long"}), Candidate(right(0.5), "1", SIGNATURE)),

@@ -169,6 +169,9 @@ def test_the_hold_out_is_pinned_and_training_rows_are_known_by_their_hashes(regi
     assert evaluate_version(gate, NAME, version, TABLE.astype({"id": "float64"}).sample(frac=1, random_state=1)).result is Result.PASSED
     moved = TABLE.assign(split=["train"] * 150 + ["holdout"] * (N - 150))
     assert set(evaluate_version(gate, NAME, version, moved).codes) == {"holdout-changed", "leakage"}
+    answer = TABLE.assign(y=np.where(TABLE["y"] == "up", 1, 0))
+    asks = registry.register("x", "y", table=answer)
+    assert evaluate_version(load_gate({**GATE, "checks": {"pinned": "off"}}), NAME, asks, answer).codes == ("leakage",)
     silent = registry.register("x", recorded=False)
     assert set(evaluate_version(gate, NAME, silent, TABLE).codes) == {"holdout-not-pinned", "leakage-unknown"}
     registry.client.set_model_version_tag(NAME, silent, PINNED, "0" * 64)
