@@ -35,7 +35,7 @@ def callers(situation: Situation) -> Iterator[Finding]:
     called = [(call, stage_of(call)) for call in situation.calls]
     for stage in situation.flow.stages.values():
         if stage.name not in [name for _, name in called]:
-            yield warning(f"No workflow works on stage `{stage.name}`.", "It is never deployed.", _caller_for(stage))
+            yield warning(f"No workflow works on stage `{stage.name}`.", "It is never deployed.", _caller_for(situation, stage))
     for call, name in called:
         yield from _fits_flow(situation, call, name)
     for file in situation.workflows:
@@ -46,11 +46,11 @@ def callers(situation: Situation) -> Iterator[Finding]:
     yield from deployed_bundles(situation)
 
 
-def _caller_for(stage: Stage) -> str:
+def _caller_for(situation: Situation, stage: Stage) -> str:
     """Where the caller of a stage that has none is to be had, and what to write in it."""
-    workflow = "cd-prod" if stage.plan_environment else "bundle-ci" if stage.per_pull_request else "cd-staging"
-    if workflow == "cd-staging" and not stage.then_propose:
-        workflow = "cd-dev"
+    goes_on = stage.then_propose or stage.name in {each.requires for each in situation.flow.stages.values()}
+    deploying = "cd-prod" if stage.plan_environment else "cd-staging" if goes_on else "cd-dev"
+    workflow = "bundle-ci" if stage.per_pull_request else deploying
     keys = {"stage": stage.name, "environment": stage.environment}
     if workflow == "cd-prod":
         keys |= {"plan-environment": stage.plan_environment or "", "model-environment": stage.model_environment or ""}

@@ -8,11 +8,13 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from bundleflow.adapters.cli_release import load_table, version_key, version_of
+from bundleflow.adapters.cli_lock import LOCK_FILE, load_lock
+from bundleflow.adapters.cli_release import CliTable, check_version, load_table, version_key, version_of
 from bundleflow.doctor.branches import branches_of
 from bundleflow.doctor.finding import Finding, NotMadeError, NotNeededError, error, note, warning
 from bundleflow.doctor.rights import read_state, state_path
 from bundleflow.doctor.situation import Deployed, Situation
+from bundleflow.records.errors import BundleflowError
 from bundleflow.releases.standing import held_by, standing
 from bundleflow_models.promotion.lock import FOLDER, SILENCE_S, age
 
@@ -25,7 +27,14 @@ INSTALL = "`bundleflow install-cli` installs {version}, verified, and prints whe
 def cli_version(situation: Situation) -> Iterator[Finding]:
     """The Databricks CLI here is one that the kit works with."""
     table = load_table()
-    fix = INSTALL.format(version=table.pinned)
+    try:
+        wanted = _of_workflows(situation, table)
+    except BundleflowError as problem:
+        fix = f"`bundleflow cli update` writes {LOCK_FILE} anew, with {table.pinned}; or restore it from git."
+        what = problem.cause.removeprefix(f"{situation.root / LOCK_FILE} ")
+        yield error(f"{LOCK_FILE}: {what}", "No job of the kit gets a Databricks CLI, so none plans or deploys.", fix)
+        return
+    fix = INSTALL.format(version=wanted)
     if situation.cli is None:
         in_job = situation.env.get("GITHUB_ACTIONS") == "true"
         if in_job:
@@ -44,15 +53,32 @@ def cli_version(situation: Situation) -> Iterator[Finding]:
     elif version_key(version) >= version_key(table.below):
         why = f"The kit was tested up to {table.below}; a plan of a newer CLI may say what it does not understand."
         yield warning(f"The Databricks CLI here is {version}.", why, fix)
-    elif version != table.pinned:
-        why = "Workflows install the pinned one. A state that the newer one wrote is read by the older one with a warning only."
-        yield note(f"The Databricks CLI here is {version}, and workflows use {table.pinned}.", why, fix)
+    elif version != wanted:
+        why = "Workflows install the locked or pinned one. A state that the newer one wrote is read by the older one with a warning only."
+        yield note(f"The Databricks CLI here is {version}, and workflows use {wanted}.", why, fix)
+
+
+def _of_workflows(situation: Situation, table: CliTable) -> str:
+    """The version that workflows install: the project's locked one, else the kit's own.
+
+    Raises:
+        BundleflowError: The lock cannot be read, or names a version that the kit does not install.
+    """
+    lock = load_lock(situation.root / LOCK_FILE)
+    if lock is None:
+        return table.pinned
+    check_version(lock.cli, table)
+    return lock.cli
 
 
 def engine(situation: Situation) -> Iterator[Finding]:
     """The state in the workspace was written by an engine and a CLI that fit those of the workflows."""
-    client, table = situation.workspace, load_table()
+    client = situation.workspace
     here = version_of(situation.cli) if situation.cli else None
+    try:
+        used = here or _of_workflows(situation, load_table())
+    except BundleflowError:
+        used = ""
     for deployed in situation.deployed:
         folder = state_path(deployed, client)
         terraform, state = client.exists(f"{folder}/terraform.tfstate"), read_state(deployed, client)
@@ -66,8 +92,7 @@ def engine(situation: Situation) -> Iterator[Finding]:
             fix = f"Once, from a laptop:\ndatabricks bundle deployment migrate -t {name}\ndatabricks bundle deploy -t {name}"
             yield error(f"{deployed.shown} was deployed with the terraform engine.", why, fix)
         wrote = str(state.get("cli_version") or "")
-        used = here or table.pinned
-        if wrote and _newer(wrote, used):
+        if wrote and used and _newer(wrote, used):
             why = "An older CLI may not understand all of it, and only warns."
             fix = f"Use {wrote} or newer everywhere: `cli-version: {wrote}` of actions/setup, and the same on laptops."
             yield error(
@@ -75,6 +100,8 @@ def engine(situation: Situation) -> Iterator[Finding]:
                 why,
                 fix,
             )
+    if not used:
+        raise NotMadeError(f"which Databricks CLI workflows use is not known: {LOCK_FILE} cannot be used (see cli-version)")
 
 
 def _newer(version: str, other: str) -> bool:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import shlex
+from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
 
 from bundleflow.adapters.github_settings import EnvironmentSettings
 from bundleflow.doctor.branches import branches_using
@@ -14,6 +16,7 @@ from bundleflow.doctor.workflows import matches
 from bundleflow.records.flow import Stage
 
 CLICK = "Settings → Environments → {name} → "
+NO_GATE = "no stage has a gate (`plan-environment` or `model-environment`)"
 VARIABLES = ("DATABRICKS_HOST", "DATABRICKS_CLIENT_ID")
 
 
@@ -33,10 +36,20 @@ class Used:
     gated: bool = False
     plans: bool = False
 
+    def along_with(self, other: Used) -> Used:
+        """This use of an environment and another one together: a gate counts, whoever else uses it."""
+        first = other if other.gated and not self.gated else self
+        return replace(first, gated=self.gated or other.gated, plans=self.plans and other.plans)
+
 
 def used_environments(situation: Situation) -> tuple[Used, ...]:
     """The environments of the flow file, each once, in its order."""
-    found: dict[str, Used] = {}
+    return tuple(reduce(Used.along_with, uses) for uses in _uses(situation).values())
+
+
+def _uses(situation: Situation) -> dict[str, list[Used]]:
+    """Name in small letters, since GitHub does not tell capitals apart → each use of that environment."""
+    found: dict[str, list[Used]] = defaultdict(list)
     for stage in situation.flow.stages.values():
         every = [
             *([Used(stage.plan_environment, stage, plans=True)] if stage.plan_environment else []),
@@ -44,8 +57,24 @@ def used_environments(situation: Situation) -> tuple[Used, ...]:
             *([Used(stage.model_environment, stage, gated=True)] if stage.model_environment else []),
         ]
         for each in every:
-            found.setdefault(each.name.lower(), each)
-    return tuple(found.values())
+            found[each.name.lower()].append(each)
+    return found
+
+
+def own_gates(situation: Situation) -> Iterator[Finding]:
+    """No environment that is a gate is used where nothing is held back."""
+    uses = _uses(situation)
+    if not any(used.gated for each in uses.values() for used in each):
+        raise NotNeededError(NO_GATE)
+    for each in uses.values():
+        gates = [used for used in each if used.gated]
+        for gate, other in [(gates[0], used) for used in each if gates and not used.gated]:
+            how = "plans by it" if other.plans else "deploys by it without any plan to approve"
+            why = "That stage waits for the gate's reviewers, and its branch must be let in to the identity that they protect."
+            fix = f"Give stage `{other.stage.name}` an environment and a service principal of its own, as {docs_url('oidc.md')} says."
+            yield error(
+                f"Environment `{gate.name}` is the gate of stage `{gate.stage.name}`, and stage `{other.stage.name}` {how}.", why, fix
+            )
 
 
 def environments(situation: Situation) -> Iterator[Finding]:
@@ -168,7 +197,7 @@ def _shared_identities(situation: Situation, unread: list[str]) -> Iterator[Find
 def _gates(situation: Situation) -> Iterator[tuple[Used, EnvironmentSettings]]:
     gates = [used for used in used_environments(situation) if used.gated]
     if not gates:
-        raise NotNeededError("no stage has a gate (`plan-environment` or `model-environment`)")
+        raise NotNeededError(NO_GATE)
     for used in gates:
         settings = _settings(situation, used)
         if settings is not None:

@@ -15,6 +15,7 @@ CHECKS: tuple[Check, ...] = (
     Check("targets", "every target can be deployed by a runner", _PROJECT, (_FLOW,), project.targets),
     Check("plan-identity", "a plan does not hang on who makes it", _PROJECT, (_FLOW,), project.plan_identity),
     Check("development-mode", "no stage deploys in development mode", _PROJECT, (_FLOW,), project.development_mode),
+    Check("own-gates", "no gate is used by a stage that has none", _PROJECT, (_FLOW,), environments.own_gates),
     Check("gate-files", "every model has a gate file that can be used", _PROJECT, (_FLOW,), project.gate_files),
     Check("exceptions", "no exception has expired", _PROJECT, (_FLOW,), project.exceptions),
     Check("callers", "workflows fit the flow file and the kit", _PROJECT, (_FLOW,), callers.callers),

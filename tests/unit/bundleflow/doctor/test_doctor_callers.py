@@ -43,6 +43,10 @@ def test_callers(folder: Path) -> None:
     [
         ("{target: staging, environment: live}", "cd-dev"),
         ("{target: staging, environment: live, then-propose: release}", "cd-staging"),
+        (
+            "{target: staging, environment: live}\n  after: {target: prod, environment: prod, plan-environment: plan, requires: live}",
+            "cd-staging",
+        ),
         ("{target: test, environment: live, per-pull-request: true}", "bundle-ci"),
     ],
 )

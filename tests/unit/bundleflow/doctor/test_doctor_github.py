@@ -104,6 +104,17 @@ def test_reviewers(hub: Hub) -> None:
     assert "a private repository" in found.what
 
 
+def test_a_gate_that_another_stage_uses_first_is_looked_at_all_the_same(hub: Hub) -> None:
+    project(hub.folder, **{"bundleflow.yml": FLOW.replace("environment: staging,", "environment: production,")})
+    hub.environment("production", branches=["release"])
+    assert "`production` has no required reviewers" in fires("reviewers", hub.as_job()).what
+    hub.environment("production", branches=["release"], **{**SAFE, "prevent_self_review": False, "can_admins_bypass": True})
+    fires("self-review", hub.as_job(), Severity.WARNING)
+    fires("admin-bypass", hub.as_job(), Severity.WARNING)
+    hub.environment("production", **SAFE)
+    assert "not-approved" in fires("environment-branches", hub.as_job()).why
+
+
 def test_self_review(hub: Hub) -> None:
     quiet("self-review", hub.as_job())
     hub.environment("production", branches=["release"], **{**SAFE, "prevent_self_review": False})

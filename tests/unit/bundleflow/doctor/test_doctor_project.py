@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from doctor_bench import BUNDLE, FLOW, fires, git, look, project, quiet, situation
 
+from bundleflow.adapters.cli_lock import LOCK_FILE, CliLock
 from bundleflow.adoption.survey import Survey
 from bundleflow.doctor import situation as situation_module
 from bundleflow.doctor.check import Status
@@ -134,6 +135,22 @@ def test_development_mode(folder: Path) -> None:
     assert "`staging`" in fires("development-mode", situation(folder), Severity.WARNING).what
 
 
+@pytest.mark.parametrize("order", [1, -1], ids=["the gate last", "the gate first"])
+def test_own_gates(folder: Path, order: int) -> None:
+    quiet("own-gates", situation(folder))
+    head, *stages = FLOW.replace("environment: staging,", "environment: Production,").splitlines()
+    (folder / "bundleflow.yml").write_text("\n".join([head, stages[0], *stages[1:][::order], ""]))
+    found = fires("own-gates", situation(folder))
+    assert "`production` is the gate of stage `prod`, and stage `staging` deploys by it" in found.what
+    (folder / "bundleflow.yml").write_text(FLOW.replace("environment: staging,", "environment: live, plan-environment: production,"))
+    assert "stage `staging` plans by it" in fires("own-gates", situation(folder)).what
+    shared = FLOW.replace("environment: staging,", "environment: production, plan-environment: production-plan,")
+    (folder / "bundleflow.yml").write_text(shared)
+    quiet("own-gates", situation(folder))
+    (folder / "bundleflow.yml").write_text("version: 1\nstages: {dev: {target: staging, environment: dev}}\n")
+    assert look("own-gates", situation(folder)).status is Status.NOT_NEEDED
+
+
 def test_gate_files(folder: Path) -> None:
     assert look("gate-files", situation(folder)).status is Status.NOT_NEEDED
     (folder / "bundleflow.yml").write_text(FLOW + MODELS)
@@ -179,6 +196,31 @@ def test_cli_version_that_fits(folder: Path, tmp_path: Path) -> None:
     nowhere = situation(folder, PATH=str(tmp_path / "nothing"))
     assert look("cli-version", nowhere).status is Status.NOT_MADE
     fires("cli-version", situation(folder, PATH=str(tmp_path / "nothing"), GITHUB_ACTIONS="true"))
+
+
+def test_cli_version_by_the_projects_lock(folder: Path, tmp_path: Path) -> None:
+    lock = folder / LOCK_FILE
+    lock.write_text(CliLock("1.12.0", {"linux_amd64": "0" * 64}).text())
+    assert quiet("cli-version", situation(folder, DATABRICKS_CLI_PATH=_cli(tmp_path, "Databricks CLI v1.12.0"))) == ()
+    (found,) = quiet("cli-version", situation(folder, DATABRICKS_CLI_PATH=_cli(tmp_path, "Databricks CLI v1.13.0")))
+    assert "workflows use 1.12.0" in found.what
+    assert "installs 1.12.0" in found.fix
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "cannot be read as JSON"),
+        ('{"version": 1, "cli": "1.12.0", "sha256": {}}', "no checksums"),
+        (CliLock("latest", {"linux_amd64": "0" * 64}).text(), "`latest` is not a version"),
+        (CliLock("1.2.0", {"linux_amd64": "0" * 64}).text(), "1.2.0 was not tested"),
+    ],
+)
+def test_a_lock_that_no_workflow_can_use(folder: Path, tmp_path: Path, text: str, says: str) -> None:
+    (folder / LOCK_FILE).write_text(text)
+    found = fires("cli-version", situation(folder, DATABRICKS_CLI_PATH=_cli(tmp_path, "Databricks CLI v1.13.0")))
+    assert says in found.what
+    assert "bundleflow cli update" in found.fix
 
 
 def _cli(folder: Path, says: str) -> str:

@@ -20,6 +20,7 @@ from databricks.sdk.service.workspace import ImportFormat
 from doctor_bench import BUNDLE, FLOW, fires, look, project, quiet, situation
 from github_world import REPOSITORY, World
 
+from bundleflow.adapters.cli_lock import LOCK_FILE, CliLock
 from bundleflow.doctor.check import Status, examine
 from bundleflow.doctor.finding import Severity
 from bundleflow.doctor.registry import CHECKS
@@ -218,6 +219,13 @@ def test_engine(space: Space, folder: Path) -> None:
         quiet("engine", space.as_("deployer", folder))
         space.write(f"{ROOT}/state/resources.json", {"state_version": 2, "cli_version": "1.20.0", "state": {}})
         assert "1.20.0" in fires("engine", space.as_("deployer", folder)).what
+        space.write(f"{ROOT}/state/resources.json", {"state_version": 2, "cli_version": "1.13.0", "state": {}})
+        (folder / LOCK_FILE).write_text(CliLock("1.12.0", {"linux_amd64": "0" * 64}).text())
+        without_cli = space.as_("deployer", folder, PATH=str(folder))
+        assert "written by Databricks CLI 1.13.0; workflows use 1.12.0" in fires("engine", without_cli).what
+        (folder / LOCK_FILE).write_text("{")
+        assert "see cli-version" in look("engine", without_cli).not_made
+        (folder / LOCK_FILE).unlink()
         space.remove(f"{ROOT}/state/resources.json")
         space.write(f"{ROOT}/state/terraform.tfstate", {})
         assert "bundle deployment migrate -t staging" in fires("engine", space.as_("deployer", folder)).fix
