@@ -11,7 +11,15 @@ from bundleflow_models.verdict.answers import read_answers, read_truth
 from bundleflow_models.verdict.bootstrap import Drawing, UndefinedError, difference_interval
 from bundleflow_models.verdict.frozen_rows import RowHashes, chosen_rows, holdout_sha256, row_hashes
 from bundleflow_models.verdict.gate import Gate
-from bundleflow_models.verdict.holdout_checks import check_classes, check_columns, check_key, check_leakage, check_pinned, check_size
+from bundleflow_models.verdict.holdout_checks import (
+    check_classes,
+    check_columns,
+    check_copy,
+    check_key,
+    check_leakage,
+    check_pinned,
+    check_size,
+)
 from bundleflow_models.verdict.metric_names import higher_is_better
 from bundleflow_models.verdict.metrics import MissingMetricError, Score, score
 from bundleflow_models.verdict.naive import naive_answers
@@ -57,6 +65,7 @@ class Bench:
         champion: Candidate | None,
         training: pd.DataFrame | RowHashes | None,
         pinned: str | None,
+        copied_from: str,
     ) -> None:
         """Look at everything (arguments as `judge`).
 
@@ -69,7 +78,9 @@ class Bench:
         check_columns(gate, holdout)
         self.add(check_size(gate, holdout))
         hashes = row_hashes(gate, holdout)
-        self.add(*check_key(gate, hashes), check_pinned(gate, self.found["holdout_sha256"], pinned))
+        digest = self.found["holdout_sha256"]
+        self.add(*check_key(gate, hashes))
+        self.add(check_copy(gate, digest, pinned, copied_from, training) if copied_from else check_pinned(gate, digest, pinned))
         self.add(*check_leakage(gate, holdout, hashes, training))
         self.add(*check_label(gate, challenger))
         if not len(holdout):

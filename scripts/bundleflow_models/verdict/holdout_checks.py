@@ -82,6 +82,33 @@ def check_pinned(gate: Gate, found: str, pinned: str | None) -> Check:
     return Check("holdout-changed", "failed", text, "Train again with the hold-out as it is now, or bring the old rows back.")
 
 
+def check_copy(gate: Gate, found: str, pinned: str | None, source: str, training: pd.DataFrame | RowHashes | None) -> Check:
+    """The hold-out is one that the training of a copied version did not see.
+
+    The training recorded the hold-out of its own catalog, so another digest says nothing. The hashes of the rows that it learned from
+    do: `check_leakage` looks for rows of *this* hold-out among them.
+
+    Args:
+        gate: The gate.
+        found: Digest of the hold-out's rows.
+        pinned: Digest that the training recorded; None when it recorded none.
+        source: Model and version that it is a copy of.
+        training: Hashes that the training recorded; a table of this catalog is not what it saw.
+    """
+    asked = gate.checks.pinned
+    if asked == "off" or pinned == found:
+        return check_pinned(gate, found, pinned)
+    if isinstance(training, RowHashes):
+        text = f"Trained elsewhere ({source}), on another hold-out: rows of this one are searched by the hashes that training recorded."
+        return Check("holdout-pinned", "noted", text)
+    text = f"Trained elsewhere ({source}), on another hold-out, and no hashes of its training rows are searched."
+    if asked == "if-recorded":
+        return Check("holdout-pinned", "noted", text)
+    fix = "Call `verdict.record_training(gate, holdout, training)` where it is trained, and leave `checks.leakage` on; "
+    fix += "or say `checks: {pinned: if-recorded}` in this gate file, and nobody can tell whether training saw rows of this hold-out."
+    return Check("holdout-not-pinned", "failed", text, fix)
+
+
 def check_leakage(gate: Gate, holdout: pd.DataFrame, hashes: RowHashes, training: pd.DataFrame | RowHashes | None) -> Iterator[Check]:
     """No row of the hold-out was seen in training: by key, and by content.
 

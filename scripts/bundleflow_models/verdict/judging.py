@@ -28,6 +28,7 @@ def judge(
     training: pd.DataFrame | RowHashes | None = None,
     *,
     pinned: str | None = None,
+    copied_from: str = "",
     source: str = "given by the caller",
 ) -> Verdict:
     """Judge a challenger against floors, naive answers and the champion, on the same rows.
@@ -40,6 +41,8 @@ def judge(
         champion: The same for the champion; None when there is none: then floors and naive answers alone decide.
         training: The table with the training rows, or hashes of them; None when there is neither.
         pinned: Digest of the hold-out that the training recorded (`TAG_HOLDOUT` of a run); None when it recorded none.
+        copied_from: Model and version that the challenger is a copy of: its training pinned another catalog's hold-out, so recorded hashes of
+            the training rows count in place of `pinned`. Empty when it is none.
         source: Where the hold-out comes from, in words.
 
     Returns:
@@ -50,7 +53,7 @@ def judge(
     one, other = candidate(challenger), None if champion is None else candidate(champion)
     bench = Bench(gate)
     try:
-        bench.hear(holdout, one, other, training, pinned)
+        bench.hear(holdout, one, other, training, pinned, copied_from)
     except ModelsError as error:
         bench.add(Check(error.code, "undecided" if error.outcome is Outcome.UNDECIDED else "failed", error.cause, error.fix))
     verdict = replace(

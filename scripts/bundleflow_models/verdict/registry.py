@@ -32,6 +32,8 @@ CHAMPION = "champion"
 PREVIOUS_CHAMPION = "previous-champion"
 PINNED = "bundleflow_training_holdout_sha256"
 """Tag of a training run, and of the versions made by it: digest of the hold-out that the training left out."""
+COPIED_FROM = "bundleflow_copied_from"
+"""Tag of a version that was copied from another model (`bundleflow model copy`)."""
 TRAINING_ROWS_FILE = "training_rows.npz"
 _GONE = frozenset(("RESOURCE_DOES_NOT_EXIST", "NOT_FOUND"))
 
@@ -46,6 +48,7 @@ class KnownVersion:
         run: Id of the training run; empty when it has none.
         champion: Number of the champion; None when there is none.
         pinned: Digest of the hold-out that the training recorded; None when it recorded none.
+        copied_from: Model and version that this one is a copy of, in words; empty when it is none.
     """
 
     model: str
@@ -53,6 +56,7 @@ class KnownVersion:
     run: str
     champion: str | None
     pinned: str | None
+    copied_from: str = ""
 
 
 def use_unity_catalog() -> None:
@@ -98,7 +102,7 @@ def known_version(client: MlflowClient, model: str, version: str, alias: str = C
                 f"`{alias}` and `{PREVIOUS_CHAMPION}` and the model's tag `{TAG_MODEL_CHAMPION}`.",
             )
         run = str(found.run_id or "")
-        return KnownVersion(model, version, run, champion, _pinned(client, found, run))
+        return KnownVersion(model, version, run, champion, _pinned(client, found, run), str((found.tags or {}).get(COPIED_FROM, "")))
 
 
 def _lost_champion(registered: Any, aliases: dict[str, str]) -> str | None:

@@ -128,7 +128,7 @@ def _judged(
     learned = _training(gate, client, known, training)
     challenger = load_candidate(gate, known.model, known.version)
     champion = None if known.champion is None else load_candidate(gate, known.model, known.champion)
-    verdict = judge(gate, rows, challenger, champion, learned, pinned=known.pinned, source=source)
+    verdict = judge(gate, rows, challenger, champion, learned, pinned=known.pinned, source=source, copied_from=known.copied_from)
     return verdict, probe_rows(challenger, holdout_rows(gate, rows)) if verdict.result is Result.PASSED else {}
 
 

@@ -20,11 +20,12 @@ from mlflow.pyfunc import scoring_server  # noqa: E402
 from sklearn.linear_model import LogisticRegression  # noqa: E402
 
 from bundleflow_models.errors import ModelsError, Outcome  # noqa: E402
+from bundleflow_models.promotion.copying import FROM_TAG, copy_version  # noqa: E402
 from bundleflow_models.promotion.endpoint import differing  # noqa: E402
 from bundleflow_models.verdict import VERDICT_ARTIFACT, Result, Verdict, evaluate_version, load_gate, record_training  # noqa: E402
 from bundleflow_models.verdict.frozen_rows import holdout_rows  # noqa: E402
 from bundleflow_models.verdict.record import PROBE_FILE, TAG_CHAMPION, TAG_HOLDOUT, TAG_MODEL_CHAMPION, TAG_RESULT, TAG_RUN, TAG_SHA256  # noqa: E402
-from bundleflow_models.verdict.registry import PINNED, verdict_artifact  # noqa: E402
+from bundleflow_models.verdict.registry import COPIED_FROM, PINNED, verdict_artifact  # noqa: E402
 
 NAME = "dev.iris.classifier"
 GENERATOR = np.random.default_rng(4)
@@ -176,6 +177,43 @@ def test_the_hold_out_is_pinned_and_training_rows_are_known_by_their_hashes(regi
     assert set(evaluate_version(gate, NAME, silent, TABLE).codes) == {"holdout-not-pinned", "leakage-unknown"}
     registry.client.set_model_version_tag(NAME, silent, PINNED, "0" * 64)
     assert set(evaluate_version(gate, NAME, silent, TABLE, training=TABLE).codes) == {"holdout-changed"}
+
+
+class Plain:
+    """What copying needs of a registry, by MLflow's client."""
+
+    def __init__(self, client: Any) -> None:
+        self.client = client
+        self.delete_version_tag, self.set_version_tag = client.delete_model_version_tag, client.set_model_version_tag
+        self.set_alias = client.set_registered_model_alias
+
+    def version(self, name: str, number: int) -> Any:
+        return self.client.get_model_version(name, str(number))
+
+
+def test_a_copy_is_judged_on_the_hold_out_of_its_own_catalog(registry: Registry) -> None:
+    """Staging and production hold out different rows: what training saw is known by the hashes that it recorded."""
+    other, gate = "prod.iris.classifier", load_gate(GATE)
+    here = TABLE.assign(id=TABLE["id"] + 1000, x=TABLE["x"] + 0.01)
+    seen = pd.concat([here, TABLE.head(3).assign(split="holdout")])
+
+    def judged(number: str, table: pd.DataFrame, **checks: str) -> Verdict:
+        copied = copy_version(Plain(registry.client), NAME, int(number), other)  # type: ignore[arg-type]
+        return evaluate_version(load_gate({**GATE, "checks": checks}), other, copied, table)
+
+    recorded, silent = registry.register("x"), registry.register("x", recorded=False)
+    assert evaluate_version(gate, NAME, recorded, here).codes == ("holdout-changed",), "no copy, and another hold-out"
+    passed = judged(recorded, here)
+    assert passed.result is Result.PASSED, passed.checks
+    assert any(f"Trained elsewhere ({NAME} version {recorded})" in check.text for check in passed.checks)
+    assert judged(recorded, seen).codes == ("leakage",), "rows of this hold-out were seen in the other catalog"
+    assert judged(recorded, TABLE).result is Result.PASSED, "the same hold-out"
+    assert judged(recorded, here, leakage="off").codes == ("holdout-not-pinned",), "nothing was searched"
+    unknown = judged(silent, here)
+    assert set(unknown.codes) == {"holdout-not-pinned", "leakage-unknown"}
+    assert "pinned: if-recorded" in unknown.failed[0].fix
+    assert judged(silent, here, pinned="if-recorded", leakage="if-recorded").result is Result.PASSED
+    assert COPIED_FROM == FROM_TAG
 
 
 def test_files_give_the_same_digest_as_the_table(registry: Registry) -> None:
