@@ -13,8 +13,12 @@ from rehearsal.scenarios.model import (
     JobsRan,
     MergePull,
     NotDeployed,
+    OneComment,
+    OpenPull,
+    OwnDeploymentGone,
     Push,
     ReleaseProposed,
+    Says,
     Scene,
     Stopped,
     Story,
@@ -33,6 +37,11 @@ _NOTEBOOKS = (
     "ingest_orders", "ingest_products", "aggregate_sales", "train_forecast", "evaluate_forecast", "write_report", "send_report",
 )  # fmt: skip
 _ALL_SUCCEED = tuple((task, "SUCCESS") for task in _NOTEBOOKS)
+_MORE_TREES = Change(
+    message="Grow more trees",
+    edits=(Edit("resources/pipeline.job.yml", '- name: trees\n          default: "60"', '- name: trees\n          default: "70"'),),
+    otherwise=(),
+)
 _SPOILED = Change(
     message="A feed that forgets the quantity",
     edits=(Edit("sample_data/orders.csv", "", "".join(f"O-{9100 + n},2026-08-30T10:00:00Z,C-001,P01,,8.90\n" for n in range(ADDED))),),
@@ -71,7 +80,12 @@ def _ran_to_the_mailbox(stage: str) -> tuple[Expectation, ...]:
         RunEnds(stage, JOB, "SUCCESS", says=("tables read and written", *(name.format(stage=stage) for name in _TOUCHED))),
         _counted(stage, ROWS - BAD, BAD),
         Queried(stage, "orders in the table, and in the sums of daily_sales", _SUMMED, ((good, good),)),
-        Mailed("sales@example.com", f"Sales report of {stage}", ".html", ("<h1>Sales of", f"O-900{BAD - 1}", "orders.csv", " €")),
+        Mailed(
+            "sales@example.com",
+            f"Sales report of {stage}",
+            ".html",
+            ("<h1>Sales of", "Made from sample data", f"O-900{BAD - 1}", "orders.csv", " €"),
+        ),
     )
 
 
@@ -88,9 +102,25 @@ DATA_PIPELINE = Story(
             needs_stages=("dev",),
         ),
         Scene(
-            "A change reaches main",
+            "More trees, as a pull request",
+            "the pipeline and its integration test run, in a deployment of their own",
+            OpenPull("feature/more-trees", "main", _MORE_TREES, "Grow more trees"),
+            (
+                WorkflowEnds("bundle-ci.yml"),
+                WorkflowEnds("run-tests.yml"),
+                OneComment(),
+                OwnDeploymentGone("test"),
+                Says("run-tests.yml", "integration", "integration_test"),
+                Says("run-tests.yml", "integration", f'"orders": {{"in": {ROWS}, "good": {ROWS - BAD}, "set aside": {BAD}}}'),
+                NotDeployed("staging"),
+            ),
+            needs_stages=("test",),
+            needs_job=JOB,
+        ),
+        Scene(
+            "Merge to main",
             "deployed to staging, the pipeline runs, its report is mailed",
-            Push("main", change=PLAIN, who=OWNER),
+            MergePull("main"),
             (WorkflowEnds("cd-staging.yml"), *_ran_to_the_mailbox("staging"), ReleaseProposed("release"), NotDeployed("prod")),
             needs_stages=("staging",),
             needs_job=JOB,

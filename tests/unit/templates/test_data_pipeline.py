@@ -20,7 +20,7 @@ from rendered import LINTERS, check_packages, own_files, own_tests, pins, read, 
 from bundleflow.records.flow import load_flow
 from bundleflow.templates_project import KIT_ROOT, new_project
 from rehearsal.scenarios import data_pipeline
-from rehearsal.scenarios.model import Push
+from rehearsal.scenarios.model import OpenPull, Push
 
 TEMPLATE = KIT_ROOT / "templates" / "data-pipeline"
 JAR = "lib/customer-value.jar"
@@ -320,3 +320,9 @@ def test_the_change_of_the_story_fits(plain: Path) -> None:
     assert len(edit.replace.splitlines()) == data_pipeline.ADDED
     assert orders.endswith("\n")
     assert not set(orders.splitlines()) & set(edit.replace.splitlines())
+
+
+def test_the_pull_request_of_the_story_fits(plain: Path) -> None:
+    (change,) = [scene.action.change for scene in data_pipeline.DATA_PIPELINE.scenes if isinstance(scene.action, OpenPull)]
+    (edit,) = change.edits
+    assert (plain / edit.path).read_text(encoding="utf-8").count(edit.find) == 1
