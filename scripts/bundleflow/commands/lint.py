@@ -103,6 +103,10 @@ def lint(root: Path, flow_file: Path, bundle_dir: str = ".") -> LintResult:
         accepted = _accepted(root, flow_file, flow, findings)
         bundles = [check_offline(folder, root, schema or known_fields(), flow, accepted) for folder in folders]
         findings += [finding for bundle in bundles for finding in bundle.findings]
+        if flow:
+            from bundleflow.commands.lint_callers import deployed_findings
+
+            findings += deployed_findings(root, folders)
         findings += tools.result()
     files = {"workflows": len(workflows), "actions": len(actions), "bundle files": sum(bundle.files for bundle in bundles)}
     return LintResult(sorted(set(findings)), files, [] if schema else [NO_SCHEMA])

@@ -16,6 +16,7 @@ from bundleflow.adapters.linters import Linter, run_linters
 from bundleflow.commands.lint import lint, summary
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.finding import Finding
+from bundleflow.templates_callers import render_caller
 
 FLOW = """\
 version: 1
@@ -171,6 +172,16 @@ def test_each_bundle_of_a_monorepo_is_looked_at(project: Path) -> None:
     assert [each.message for each in found(project)] == [
         "stage `prod` names target `prod`, which the bundle in `apps/b` does not have. Did you mean `prd`?"
     ]
+
+
+def test_a_bundle_that_no_workflow_deploys_is_a_finding(project: Path) -> None:
+    write(project, "bundleflow.yml", FLOW.replace("version: 1\n", "version: 1\nbundles: [apps/*]\n"))
+    write(project, "apps/a/databricks.yml", BUNDLE + JOBS)
+    write(project, ".github/workflows/cd-prod.yml", render_caller("cd-prod", {"bundles": ["apps/a"]}, sha="0" * 40))
+    assert found(project) == []
+    write(project, "apps/b/databricks.yml", BUNDLE + JOBS)
+    (finding,) = found(project)
+    assert (finding.file, finding.rule) == (".github/workflows/cd-prod.yml", "bundle-not-deployed")
 
 
 def test_schema_of_the_cli_is_used_where_it_can_say_it(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
