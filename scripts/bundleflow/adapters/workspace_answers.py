@@ -12,6 +12,8 @@ from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 
 STATEMENT_LIMIT_S = 300.0
 POLL_S = 2.0
+FIRST_WAIT_S = 30
+"""How long the first call waits for the answer (`wait_timeout`), in seconds."""
 
 
 class StatementFailedError(BundleflowError):
@@ -54,22 +56,32 @@ class AnsweringWorkspace(Workspace):
         rows = self.statement_rows(warehouse, statement, row_limit=1)
         return rows[0][0] if rows and rows[0] else None
 
-    def statement_rows(self, warehouse: str, statement: str, *, row_limit: int) -> Sequence[Sequence[str | None]]:
+    def statement_rows(
+        self, warehouse: str, statement: str, *, row_limit: int, limit_s: float = STATEMENT_LIMIT_S
+    ) -> Sequence[Sequence[str | None]]:
         """Run a statement on a warehouse and give its rows, values as text (Statement Execution API 2.0, in line).
 
+        Args:
+            warehouse: Id of the warehouse.
+            statement: The SQL text.
+            row_limit: How many rows are given at most.
+            limit_s: How long it may take, in seconds, at least `FIRST_WAIT_S`; then it is cancelled.
+
         Raises:
-            StatementFailedError: It failed, or did not end within `STATEMENT_LIMIT_S`.
+            StatementFailedError: It failed, or did not end within `limit_s`.
             BundleflowError: The warehouse cannot be asked.
         """
         from databricks.sdk.service.sql import StatementState
 
         with self._asking(f"run a statement on warehouse `{warehouse}`"):
-            answer = self._client.statement_execution.execute_statement(statement, warehouse, wait_timeout="30s", row_limit=row_limit)
-            end = time.monotonic() + STATEMENT_LIMIT_S
+            end = time.monotonic() + limit_s
+            answer = self._client.statement_execution.execute_statement(
+                statement, warehouse, wait_timeout=f"{FIRST_WAIT_S}s", row_limit=row_limit
+            )
             while answer.status and answer.status.state in (StatementState.PENDING, StatementState.RUNNING):
                 if time.monotonic() > end:
                     self._client.statement_execution.cancel_execution(answer.statement_id or "")
-                    break
+                    raise StatementFailedError("CANCELED", f"it did not end within {limit_s:.0f} s")
                 time.sleep(POLL_S)
                 answer = self._client.statement_execution.get_statement(answer.statement_id or "")
             if answer.status is not None and answer.status.state is StatementState.SUCCEEDED:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from itertools import islice
+from typing import Any
 
 from bundleflow.adapters.workspace_answers import AnsweringWorkspace
 from bundleflow.records.run import Attempt, Compute, DeploymentRecord
@@ -13,6 +15,8 @@ from bundleflow.records.run_json import cluster_of, turns_of
 PAGES_AT_MOST = 20
 """Pages of a for-each task's iterations that are read, 100 iterations each."""
 METADATA_LIMIT = 5_000_000
+RUNS_BEFORE = 25
+"""How many earlier runs are looked through for one that was not skipped; more than one page of the API holds none."""
 
 
 @dataclass(frozen=True)
@@ -50,16 +54,19 @@ class RunsWorkspace(AnsweringWorkspace):
         return turns_of(pages)
 
     def run_before(self, job_id: int, run_id: int, start_ms: int) -> int:
-        """Id of the job's last ended run that started before another one; 0 when there is none.
+        """Id of the job's last ended run that started before another one and was not skipped; 0 when there is none.
 
         Args:
             job_id: The job.
             run_id: The other run.
             start_ms: When that started.
         """
+        from databricks.sdk.service.jobs import RunLifeCycleState
+
         with self._asking(f"list the runs of job {job_id}"):
-            runs = self._client.jobs.list_runs(job_id=job_id, completed_only=True, start_time_to=start_ms, limit=5)
-            return next((run.run_id for run in islice(runs, 5) if run.run_id and run.run_id != run_id), 0)
+            runs = self._client.jobs.list_runs(job_id=job_id, completed_only=True, start_time_to=start_ms, limit=RUNS_BEFORE)
+            ran = (run for run in islice(runs, RUNS_BEFORE) if not (run.state and run.state.life_cycle_state is RunLifeCycleState.SKIPPED))
+            return next((run.run_id for run in ran if run.run_id and run.run_id != run_id), 0)
 
     def cluster(self, compute: Compute) -> Compute:
         """A cluster with node type, size and runtime.
@@ -114,13 +121,22 @@ def deployment_of(content: bytes) -> DeploymentRecord:
     Raises:
         ValueError: It is no such file.
     """
-    config = json.loads(content)["config"] if content else {}
-    bundle, git = config.get("bundle") or {}, (config.get("bundle") or {}).get("git") or {}
+    data = json.loads(content)
+    config = data.get("config") if isinstance(data, Mapping) else None
+    if not isinstance(config, Mapping):
+        raise ValueError("it has no mapping `config`, so it is no metadata.json of a bundle")
+    bundle, workspace = (_mapping(config, name) for name in ("bundle", "workspace"))
+    git = _mapping(bundle, "git")
     return DeploymentRecord(
         bundle=str(bundle.get("name") or ""),
         target=str(bundle.get("target") or ""),
         commit=str(git.get("commit") or ""),
         branch=str(git.get("branch") or ""),
         origin=str(git.get("origin_url") or ""),
-        path=str((config.get("workspace") or {}).get("file_path") or ""),
+        path=str(workspace.get("file_path") or ""),
     )
+
+
+def _mapping(data: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    value = data.get(name)
+    return value if isinstance(value, Mapping) else {}

@@ -168,7 +168,8 @@ def require_login(env: Mapping[str, str], environment: str) -> None:
 def print_json(value: Any) -> None:
     """Print a command's machine result on standard output."""
     # `##[` would be a command to a GitHub runner wherever it stands in a line; in JSON it can only stand in a text.
-    print(json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str).replace("##[", "#\\u0023["))
+    text = json.dumps(value, indent=1, ensure_ascii=False, sort_keys=True, default=str).replace("##[", "#\\u0023[")
+    print(text.encode("utf-8", "backslashreplace").decode())  # half a surrogate pair cannot be written as UTF-8
 
 
 def tell(line: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+from functools import partial
 
 from bundleflow.adapters.databricks_cli import DatabricksCli
 from bundleflow.adapters.preload import SDK, preload
@@ -147,7 +148,7 @@ def _watch_many(args: argparse.Namespace, run_ids: list[int], runner: Runner, wo
     runner.output("runs", json.dumps([run_outputs(each) for each in runs]))
     runner.output("result-state", next((each.state for each in runs if not is_good(each, options)), "SUCCESS"))
     for ended in runs:
-        runner.summary(run_markdown(ended, limit=RUN_REPORT_LIMIT // len(runs)))
+        run_report.unless_it_fails(runner, "put into the summary", partial(_summarize, runner, ended, RUN_REPORT_LIMIT // len(runs)))
     if args.json:
         print_json([each.as_dict() for each in runs])
     else:
@@ -163,6 +164,10 @@ def _watch_many(args: argparse.Namespace, run_ids: list[int], runner: Runner, wo
         raise left[0]
     check_results(runs, options)
     return 0
+
+
+def _summarize(runner: Runner, run: RunRecord, limit: int) -> None:
+    runner.summary(run_markdown(run, limit=limit))
 
 
 def _say_it_goes_on(run_ids: list[int]) -> None:

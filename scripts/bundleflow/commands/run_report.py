@@ -6,16 +6,21 @@ import argparse
 import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import TypeVar
 
 from bundleflow.adapters.runner import Runner
 from bundleflow.commands.context import bundle_folder, print_json, tell
 from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.run import RunRecord
 
+T = TypeVar("T")
+
 FORMATS = ("text", "markdown", "html", "svg", "json")
+LINEAGE_LIMIT_S = 30.0
+"""How long a workflow waits for the warehouse's answer about one run, in seconds."""
 REPORT_LIMIT = 200_000
 """Characters of the Markdown; a job summary may have 1 MiB for all of its steps."""
 
@@ -62,6 +67,8 @@ def report(args: argparse.Namespace) -> int:
 def leave_report(runner: Runner, env: Mapping[str, str], run: RunRecord, *, artifact: str = "bundleflow-runs") -> RunRecord:
     """Report a run that was followed: complete it, put it into the summary, and write its files where BUNDLEFLOW_RUN_REPORTS_DIR says.
 
+    Whether the run's step succeeds is decided by the run: what goes wrong here becomes a warning (see `unless_it_fails`).
+
     Args:
         runner: The runner; its output `run-reports` is set when there are files to keep.
         env: Environment variables. BUNDLEFLOW_LINEAGE_WAREHOUSE names the SQL warehouse that is asked for lineage; without it none is.
@@ -69,28 +76,59 @@ def leave_report(runner: Runner, env: Mapping[str, str], run: RunRecord, *, arti
         artifact: Value of that output: the name to keep them under, which no other bundle of the same workflow run may have.
 
     Returns:
-        The completed run.
+        The completed run; the run as it was given where it could not be completed.
     """
+    found = unless_it_fails(runner, "completed", lambda: _completed(env, run)) or run
+    unless_it_fails(runner, "put into the summary", lambda: runner.summary(rendered(found, "markdown")))
+    folder = env.get("BUNDLEFLOW_RUN_REPORTS_DIR")
+    if folder:
+        unless_it_fails(runner, "kept as files", lambda: _keep(runner, Path(folder), found, artifact))
+    return found
+
+
+def unless_it_fails(runner: Runner, what: str, do: Callable[[], T]) -> T | None:
+    """Do a part of a report of a run that was followed; None when it fails, which is a warning on the workflow's page.
+
+    This is the one place where every error is caught: the job did well or not, and no page about it may change that, whatever a
+    workspace answered. The warning tells the cause.
+
+    Args:
+        runner: Shows the warning.
+        what: What was to be done with the report, as in "could not be written".
+        do: Does it.
+    """
+    try:
+        return do()
+    except Exception as error:
+        cause = error.cause if isinstance(error, BundleflowError) else f"{type(error).__name__}: {error}"
+        message = f"The run report could not be {what}: {cause}"
+        tell(f"warning: {message}")
+        runner.annotate("warning", message, title="run report")
+    return None
+
+
+def _completed(env: Mapping[str, str], run: RunRecord) -> RunRecord:
     from bundleflow.adapters.workspace_runs import RunsWorkspace
     from bundleflow.runs.complete import Wanted, complete
 
     warehouse = env.get("BUNDLEFLOW_LINEAGE_WAREHOUSE", "")
-    run = complete(RunsWorkspace.from_env(env), run, Wanted(lineage=bool(warehouse), warehouse=warehouse))
-    runner.summary(rendered(run, "markdown"))
-    folder = env.get("BUNDLEFLOW_RUN_REPORTS_DIR")
-    if folder:
-        name = re.sub(r"[^A-Za-z0-9_-]+", "-", run.key) or "job"
-        try:
-            for form in ("html", "json"):
-                _write(Path(folder) / f"{name}-{run.run_id}.{form}", form, run)
-            runner.output("run-reports", artifact)
-        except BundleflowError as error:
-            tell(f"warning: {error.cause}")  # the job itself did well or not; a page that cannot be kept changes nothing about that
-    return run
+    wanted = Wanted(lineage=bool(warehouse), warehouse=warehouse, lineage_limit_s=LINEAGE_LIMIT_S)
+    return complete(RunsWorkspace.from_env(env), run, wanted)
+
+
+def _keep(runner: Runner, folder: Path, run: RunRecord, artifact: str) -> None:
+    name = re.sub(r"[^A-Za-z0-9_-]+", "-", run.key) or "job"
+    for form in ("html", "json"):
+        _write(folder / f"{name}-{run.run_id}.{form}", form, run)
+    runner.output("run-reports", artifact)
 
 
 def rendered(run: RunRecord, form: str) -> str:
-    """A run in one of `FORMATS`."""
+    """A run in one of `FORMATS`, fit for UTF-8: half a surrogate pair, which JSON may hold, is written as JSON writes it."""
+    return _rendered(run, form).encode("utf-8", "backslashreplace").decode()
+
+
+def _rendered(run: RunRecord, form: str) -> str:
     if form == "html":
         from bundleflow.report.html import run_page
 
@@ -166,7 +204,8 @@ def _found(args: argparse.Namespace) -> RunRecord:
 def _read(number: int) -> RunRecord:
     """A run as it is now, with the outputs of its failed and its last tasks, its earlier attempts and its repairs."""
     from bundleflow.adapters.workspace_runs import RunsWorkspace
-    from bundleflow.runs.complete import whole, with_outputs
+    from bundleflow.runs.complete import whole
+    from bundleflow.runs.outputs import with_outputs
 
     workspace = RunsWorkspace.from_env()
     return with_outputs(workspace, whole(workspace, number))

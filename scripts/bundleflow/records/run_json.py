@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from bundleflow.records.errors import BundleflowError, ExitCode
 from bundleflow.records.run import (
     NO_ITERATIONS,
     Attempt,
@@ -18,6 +19,7 @@ from bundleflow.records.run import (
     TaskRecord,
     in_order,
 )
+from bundleflow.records.secret import MASK, is_secret
 
 Json = Mapping[str, Any]
 
@@ -44,6 +46,9 @@ _OPERATORS = {
 }  # fmt: skip
 """Operators of condition tasks (`ConditionTaskOp`)."""
 
+LAST_MS = 253_402_300_799_999
+"""The last millisecond of the year 9999, since 1970."""
+
 _LIFE_OF_STATUS = {"QUEUED": "QUEUED", "BLOCKED": "BLOCKED", "PENDING": "PENDING", "RUNNING": "RUNNING", "TERMINATING": "TERMINATING"}
 
 
@@ -55,6 +60,7 @@ def run_of(pages: Sequence[Json]) -> RunRecord:
 
     Raises:
         ValueError: There is no page, or one of them is of another run or of none.
+        BundleflowError: A time is after the year 9999.
     """
     if not pages or not all(isinstance(page, Mapping) and isinstance(page.get("run_id"), int) for page in pages):
         raise ValueError("it has no `run_id`, so it is no answer of jobs/runs/get")
@@ -99,8 +105,8 @@ def page_of(data: Json) -> RunPage:
         message=message,
         trigger=str(data.get("trigger") or ""),
         run_as=str(data.get("run_as_user_name") or creator),
-        start_ms=_number(data, "start_time"),
-        end_ms=_number(data, "end_time"),
+        start_ms=_moment(data, "start_time"),
+        end_ms=_moment(data, "end_time"),
         queue_ms=_number(data, "queue_duration"),
         parameters=_parameters(data),
         tasks=in_order(tasks.values()),
@@ -130,8 +136,8 @@ def task_of(data: Json, clusters: Mapping[str, Json]) -> TaskRecord:
         life_cycle_state=life,
         result_state=result,
         message=message,
-        start_ms=_number(data, "start_time"),
-        end_ms=_number(data, "end_time"),
+        start_ms=_moment(data, "start_time"),
+        end_ms=_moment(data, "end_time"),
         setup_ms=_number(data, "setup_duration"),
         execution_ms=_number(data, "execution_duration"),
         queue_ms=_number(data, "queue_duration"),
@@ -239,14 +245,19 @@ def _iterations(about: Json) -> Iterations:
 def _repair(data: Json, number: int) -> RepairRecord:
     life, result, _ = _state(data)
     runs = tuple(int(each) for each in data.get("task_run_ids") or [])
-    return RepairRecord(_number(data, "id"), number, life, result, _number(data, "start_time"), _number(data, "end_time"), runs)
+    return RepairRecord(_number(data, "id"), number, life, result, _moment(data, "start_time"), _moment(data, "end_time"), runs)
 
 
 def _parameters(data: Json) -> tuple[tuple[str, str], ...]:
     found = [(str(each.get("name") or ""), each.get("value", each.get("default"))) for each in _list(data, "job_parameters")]
     overriding = data.get("overriding_parameters") or {}
     named = {**(overriding.get("notebook_params") or {}), **(overriding.get("python_named_params") or {})}
-    return tuple((name, "" if value is None else str(value)) for name, value in [*found, *named.items()])
+    return tuple((name, _shown(name, value)) for name, value in [*found, *named.items()])
+
+
+def _shown(name: str, value: Any) -> str:
+    """A parameter's value; one whose name speaks of a secret is masked as in plans."""
+    return MASK if is_secret(name, value) else "" if value is None else str(value)
 
 
 def _schedule(data: Json) -> str:
@@ -273,6 +284,23 @@ def _file(about: Json) -> str:
 def _number(data: Json, name: str) -> int:
     value = data.get(name)
     return int(value) if isinstance(value, int | float | str) and str(value).isdigit() else 0
+
+
+def _moment(data: Json, name: str) -> int:
+    """A point in time in milliseconds since 1970; 0 for none.
+
+    Raises:
+        BundleflowError: It is later than any calendar goes.
+    """
+    value = _number(data, name)
+    if value > LAST_MS:
+        whose = f"task `{data['task_key']}`" if data.get("task_key") else f"run {data.get('run_id', '')}".strip()
+        raise BundleflowError(
+            f"`{name}` of {whose} is {value}, which is after the year 9999.",
+            fix="Give times in milliseconds since 1970, as jobs/runs/get answers them.",
+            exit_code=ExitCode.USAGE,
+        )
+    return value
 
 
 def _list(data: Json, name: str) -> list[Json]:

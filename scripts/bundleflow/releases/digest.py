@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from bundleflow.records.plan import ABSENT, Action, CanonicalChange, CanonicalEntry, CanonicalPlan, Plan, PlanEntry
+from bundleflow.records.secret import MASK, is_secret
 from bundleflow.records.volatile import is_volatile
 from bundleflow.releases.management import forms
 
-_SECRET_NAME = re.compile(r"(?i)(?:^|[._'\[])[^.\[\]]*(?:secret|password|passwd|token|private_?key|api_?key|credential)[^.\[\]]*$")
-_SECRET_REFERENCE = re.compile(r"\{\{secrets/[^{}]+\}\}")
-MASKED = '"(masked)"'
+MASKED = f'"{MASK}"'
 
 
 def canonical_plan(plan: Plan, *, target: str, tree: str, identity: str = "", like: CanonicalPlan | None = None) -> CanonicalPlan:
@@ -59,13 +57,6 @@ def masked(plan: CanonicalPlan) -> CanonicalPlan:
     return CanonicalPlan(plan.target, plan.tree, plan.cli_version, tuple(_mask_entry(entry) for entry in plan.entries))
 
 
-def is_secret(path: str, value: Any) -> bool:
-    """Whether a value must not be shown: its field's name speaks of a secret and it is not just a reference to one."""
-    if not _SECRET_NAME.search(path) or value is ABSENT or value in (None, "", True, False):
-        return False
-    return not (isinstance(value, str) and _SECRET_REFERENCE.fullmatch(value))
-
-
 def _mask_entry(entry: CanonicalEntry) -> CanonicalEntry:
     return CanonicalEntry(entry.key, entry.action, tuple(_mask(change) for change in entry.changes))
 
@@ -90,7 +81,7 @@ def hide_secrets(path: str, value: Any) -> Any:
         return {key: hide_secrets(f"{path}.{key}", each) for key, each in value.items()}
     if isinstance(value, list):
         return [hide_secrets(path, each) for each in value]
-    return "(masked)" if is_secret(path, value) else value
+    return MASK if is_secret(path, value) else value
 
 
 def _canonical_entry(entry: PlanEntry, whole: PlanEntry) -> CanonicalEntry | None:

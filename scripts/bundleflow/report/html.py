@@ -40,14 +40,16 @@ def run_page(run: RunRecord) -> str:
 
 
 def write_page(path: Path, page: str) -> None:
-    """Write a page as UTF-8; its folder is made where it is missing.
+    """Write a page, or another text of a report, as UTF-8; its folder is made where it is missing.
+
+    Half a surrogate pair, which a JSON string may hold and UTF-8 may not, is written as JSON writes it, by its number.
 
     Raises:
         BundleflowError: The file cannot be written.
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(page, encoding="utf-8")
+        path.write_text(page, encoding="utf-8", errors="backslashreplace")
     except OSError as error:
         raise BundleflowError(
             f"The report {path} could not be written: {error.strerror or error}.",

@@ -11,8 +11,8 @@ LEAST_MS = 5_000
 ORDER = ("newly failing", "still failing", "cancelled", "not run", "slower", "gone", "new", "fixed", "faster")
 """The worst first."""
 
-_NOT_ITS_OWN = {"CANCELED": "cancelled", "UPSTREAM_FAILED": "not run", "UPSTREAM_CANCELED": "not run"}
-"""Results that say nothing against the task itself."""
+_NOT_ITS_OWN = {"SKIPPED": "not run", "CANCELED": "cancelled", "UPSTREAM_FAILED": "not run", "UPSTREAM_CANCELED": "not run"}
+"""Results, and the life-cycle state of what has none, that say nothing against the task itself."""
 
 
 def compare(run: RunRecord, before: RunRecord) -> Comparison:
@@ -36,10 +36,11 @@ def _change(task: TaskRecord, before: TaskRecord | None) -> TaskChange | None:
     if before is None:
         return TaskChange(task.key, "new", 0, _time(task))
     now, then = _time(task), _time(before)
-    if task.failed and task.result_state in _NOT_ITS_OWN:
-        return None if before.result_state == task.result_state else TaskChange(task.key, _NOT_ITS_OWN[task.result_state], then, now)
+    if task.failed and task.state in _NOT_ITS_OWN:
+        return None if before.state == task.state else TaskChange(task.key, _NOT_ITS_OWN[task.state], then, now)
     if task.failed:
-        return TaskChange(task.key, "still failing" if before.failed else "newly failing", then, now)
+        failed_then = before.failed and before.state not in _NOT_ITS_OWN
+        return TaskChange(task.key, "still failing" if failed_then else "newly failing", then, now)
     if before.failed and task.result_state == "SUCCESS":
         return TaskChange(task.key, "fixed", then, now)
     if not now or not then or task.result_state != "SUCCESS" or before.result_state != "SUCCESS":

@@ -10,6 +10,7 @@ from bundleflow.adapters.workspace import Workspace
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.run import RunRecord, TaskRecord
 from bundleflow.runs.options import FollowOptions
+from bundleflow.runs.outputs import errors_not_read, has_output, note_of, urgency
 from bundleflow.runs.view import RunView
 
 OUTPUTS_READ = 50
@@ -80,6 +81,7 @@ class Follower:
         self._seen: dict[str, str] = {}
         self._outputs: dict[int, TaskRecord] = {}
         self._after_end = 0
+        self._notes: list[str] = []
         self._looked = False
         self._restarts = 0
         self._trouble_since = 0.0
@@ -88,7 +90,12 @@ class Follower:
     def run(self) -> RunRecord:
         """The run as far as it is known, with the outputs that were read."""
         run = self._view.run
-        return replace(run, tasks=tuple(self._outputs.get(task.run_id, task) for task in run.tasks))
+        notes = [*run.notes, *self._notes]
+        if self.done:
+            unread = errors_not_read(task for task in run.tasks if has_output(task) and task.run_id not in self._outputs)
+            notes += [unread] if unread else []
+        tasks = tuple(self._outputs.get(task.run_id, task) for task in run.tasks)
+        return replace(run, tasks=tasks, notes=tuple(dict.fromkeys(notes)))
 
     def step(self) -> None:
         """Make one call: look at the run, or read the output of a task that has ended.
@@ -162,13 +169,22 @@ class Follower:
         if len(self._outputs) >= OUTPUTS_READ or self._after_end >= OUTPUTS_AFTER_END:
             return None
         run = self._view.run
-        open_tasks = [task for task in run.tasks if task.final and task.run_id and task.start_ms and task.run_id not in self._outputs]
-        failed = set(run.failed_tasks)
-        return min(open_tasks, key=lambda task: (task.key not in failed, -task.end_ms), default=None)
+        open_tasks = [task for task in run.tasks if has_output(task) and task.run_id not in self._outputs]
+        return min(open_tasks, key=urgency, default=None)
 
     def _read_output(self, task: TaskRecord) -> None:
+        """Read one output; the run does not fail by one that is refused, nor, once it has ended, by the workspace's troubles."""
         self._looked = False  # looks and outputs take turns
-        self._outputs[task.run_id] = self.workspace.task_output(task)
+        try:
+            self._outputs[task.run_id] = self.workspace.task_output(task)
+        except BundleflowError as error:
+            trouble = error.reason is FailureReason.OUTSIDE_TROUBLE
+            if trouble and not self._over():
+                raise
+            self._notes.append(note_of(error))
+            self._outputs[task.run_id] = task
+            if trouble:
+                self._after_end = OUTPUTS_AFTER_END  # no more of them
 
     def _bear(self, error: BundleflowError) -> None:
         """Wait when the workspace has troubles; anything else is told at once."""

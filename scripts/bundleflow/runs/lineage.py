@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 
-from bundleflow.adapters.workspace_answers import StatementFailedError
+from bundleflow.adapters.workspace_answers import STATEMENT_LIMIT_S, StatementFailedError
 from bundleflow.adapters.workspace_runs import RunsWorkspace
 from bundleflow.records.errors import BundleflowError
 from bundleflow.records.run import Lineage, RunRecord, TableUse
@@ -37,25 +37,26 @@ def statement(run: RunRecord) -> str:
     """
     ids = ", ".join(f"'{int(each)}'" for each in sorted({run.run_id, *task_of_run(run)}))
     first = _day(run.start_ms)
-    last = _day(run.end_ms or run.start_ms) + timedelta(days=1)
+    last = min(_day(run.end_ms or run.start_ms), date.max - timedelta(days=1)) + timedelta(days=1)
     job_run = "entity_metadata.job_info.job_run_id"
     days = f"event_date BETWEEN DATE'{first}' AND DATE'{last}'"
     return f"{_SELECT} {TABLE} WHERE {days} AND (entity_run_id IN ({ids}) OR {job_run} IN ({ids}))"
 
 
-def read_lineage(workspace: RunsWorkspace, run: RunRecord, warehouse: str) -> Lineage:
+def read_lineage(workspace: RunsWorkspace, run: RunRecord, warehouse: str, limit_s: float = STATEMENT_LIMIT_S) -> Lineage:
     """What a run read and wrote; what stands in the way becomes the lineage's note instead of an error.
 
     Args:
         workspace: Where it ran.
         run: The run.
         warehouse: Id of the SQL warehouse that answers; empty for one that is running.
+        limit_s: How long it may take to answer, in seconds.
     """
     try:
         chosen = warehouse or workspace.running_warehouse()
         if not chosen:
             return Lineage(note="No SQL warehouse is running, and none was named: give one with `--warehouse` or DATABRICKS_WAREHOUSE_ID.")
-        rows = workspace.statement_rows(chosen, statement(run), row_limit=ROWS_AT_MOST)
+        rows = workspace.statement_rows(chosen, statement(run), row_limit=ROWS_AT_MOST, limit_s=limit_s)
     except BundleflowError as error:
         return Lineage(note=_trouble(error))
     uses = uses_of(rows, task_of_run(run))

@@ -76,9 +76,10 @@ def run_from_file(path: Path) -> RunRecord:
             fix="Give a run's id, the address of its page, or a file with what `databricks jobs get-run ID -o json` prints.",
             exit_code=ExitCode.USAGE,
         ) from error
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        what = "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
         raise BundleflowError(
-            f"`{path}` holds no job run: {error}.",
+            f"`{path}` holds no job run: {what}.",
             fix="Write it with `databricks jobs get-run ID -o json`.",
             exit_code=ExitCode.USAGE,
         ) from error

@@ -29,7 +29,8 @@ class Warehouse:
     def running_warehouse(self) -> str:
         return self.running
 
-    def statement_rows(self, warehouse: str, statement: str, *, row_limit: int) -> Rows:
+    def statement_rows(self, warehouse: str, statement: str, *, row_limit: int, limit_s: float) -> Rows:
+        self.limit_s = limit_s
         assert warehouse == "w1"
         assert "system.access.table_lineage" in statement
         if isinstance(self.answer, BundleflowError):

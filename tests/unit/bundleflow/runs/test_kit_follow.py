@@ -12,9 +12,10 @@ import pytest
 from bundleflow.adapters.workspace import Workspace
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.run import RunPage, RunRecord, TaskRecord
-from bundleflow.runs.complete import whole, with_outputs
+from bundleflow.runs.complete import whole
 from bundleflow.runs.follow import RunDetachedError, follow
 from bundleflow.runs.options import FollowOptions
+from bundleflow.runs.outputs import OUTPUTS_AT_MOST, with_outputs
 from bundleflow.runs.resolve import job_id
 from bundleflow.runs.result import check_result, check_results
 from bundleflow.runs.start import RunRequest, RunStopped, idempotency_token, start_and_follow
@@ -142,6 +143,44 @@ def test_troubles_without_end_are_told_at_last() -> None:
         follow(workspace, 7, options=replace(FAST, trouble_s=0.1), tell=lambda _: None)
     assert caught.value.reason is FailureReason.OUTSIDE_TROUBLE
     assert len(workspace.calls) > 2
+
+
+class NoOutputs(ScriptedWorkspace):
+    """A workspace that gives runs and refuses outputs."""
+
+    reason = FailureReason.AUTH_FAILED
+
+    def task_output(self, task: TaskRecord) -> TaskRecord:
+        self.calls.append(f"output {task.key}")
+        raise trouble(self.reason)
+
+
+class TroubledOutputs(NoOutputs):
+    """A workspace that has troubles whenever an output is read."""
+
+    reason = FailureReason.OUTSIDE_TROUBLE
+
+
+@pytest.mark.parametrize(("kind", "read", "note"), [(NoOutputs, 2, "did not answer"), (TroubledOutputs, 1, "had troubles")])
+def test_an_output_that_cannot_be_read_fails_no_run_and_is_noted(kind: type[NoOutputs], read: int, note: str) -> None:
+    ended = state("TERMINATED", "SUCCESS", task("a", "TERMINATED", "SUCCESS"), task("b", "TERMINATED", "SUCCESS"))
+    followed, looked_at = kind(ended), kind(ended)
+    for workspace, run in (
+        (followed, follow(followed, 7, options=FAST, tell=lambda _: None)),
+        (looked_at, with_outputs(looked_at, whole(looked_at, 7))),
+    ):
+        assert run.succeeded
+        assert len(run.notes) == 1
+        assert note in run.notes[0]
+        assert sum(call.startswith("output") for call in workspace.calls) == read
+
+
+def test_errors_that_were_not_read_are_counted() -> None:
+    failed = [replace(task(f"t{number}", "TERMINATED", "FAILED"), run_id=number) for number in range(1, OUTPUTS_AT_MOST + 5)]
+    upstream = replace(task("after", "TERMINATED", "UPSTREAM_FAILED"), run_id=99)
+    workspace = ScriptedWorkspace(state("TERMINATED", "FAILED", *failed, upstream))
+    assert with_outputs(workspace, whole(workspace, 7)).notes == ("The errors of 4 tasks were not read.",)
+    assert follow(workspace, 7, options=FAST, tell=lambda _: None).notes == ("The errors of 24 tasks were not read.",)
 
 
 def test_one_verdict_on_several_runs() -> None:
