@@ -19,7 +19,7 @@ STOPPED_BY: Stops = {
     "first-champion": [],
     "model-worse": [("promote-model / candidates", "verdict-refused")],
     "model-noise": [("promote-model / candidates", "verdict-refused")],
-    "approval-denied": [("promote-model / promote", "release-manager rejected")],
+    "approval-denied": [("promote-model / promote", "release-manager rejected"), ("cd-prod / promote", "release-manager rejected")],
     "endpoint-fails": [("promote-model / promote", "endpoint-failed")],
     "two-promotions": [("promote-model / promote", "champion-changed")],
     "model-better": [],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from rehearsal.github.model_actions import Gate
 from rehearsal.rehearse.memory import GateSeen, Memory
@@ -35,7 +36,10 @@ class Reviewers:
         memory, stage = self._memory, self._memory.stage
         stages = stage.project.flow.stages
         named = [(gate, stages[gate.environment_of]) for gate in gates if gate.environment_of in stages]
-        expected = {environment: gate for gate, of in named for environment in (of.environment, of.model_environment) if environment}
+        expected = {of.environment: gate for gate, of in named}
+        expected |= {
+            of.model_environment: replace(gate, answer=gate.of_models or gate.answer) for gate, of in named if of.model_environment
+        }
         while not over.wait(_LOOK_AGAIN_S):
             for gate in stage.github.pending_gates(stage.project.repository):
                 if gate.run_id not in memory.left:

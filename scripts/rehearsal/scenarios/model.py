@@ -129,6 +129,7 @@ class Gate:
         who: The reviewer.
         comment: What the reviewer says.
         drift: Key of a job of the stage that somebody changes in the workspace while the gate waits; empty: nothing changes.
+        of_models: How the gate of the stage's models is answered where that is another answer; empty: the same.
         rival: While the gate waits, somebody promotes another version of the model: the newest but the challenger that waits for approval.
     """
 
@@ -137,6 +138,7 @@ class Gate:
     who: str = "release-manager"
     comment: str = "plan read"
     drift: str = ""
+    of_models: str = ""
     rival: bool = False
 
 

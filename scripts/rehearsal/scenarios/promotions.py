@@ -135,6 +135,15 @@ APPROVAL_DENIED = Story(
             gate=Gate(_STAGE, "rejected", who=_WHO, comment="not before the holidays"),
             stopped=True,
         ),
+        Scene("Staging is deployed again", "the evidence for a release", Dispatch("cd-staging.yml")),
+        Scene(
+            "Production is deployed again; the plan is approved, the model is not",
+            "what is deployed stays deployed, the champion stays, and the workflow says who said no",
+            Dispatch("cd-prod.yml", branch="release"),
+            (Rejected("cd-prod.yml", "promote"), Stopped("cd-prod.yml", "refused", "not-approved"), ChampionStays(_STAGE)),
+            gate=Gate(_STAGE, who=_WHO, of_models="rejected", comment="the plan, not the model"),
+            stopped=True,
+        ),
     ),
 )
 
