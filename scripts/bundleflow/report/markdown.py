@@ -46,6 +46,26 @@ def escape(text: str, limit: int = 0) -> str:
     return _LINE_START.sub(lambda match: f"\\{match[1]}" if match[1] else f"{match[2]}\\{match[3]}", line)
 
 
+def prose(text: str, limit: int = 0) -> str:
+    """Untrusted text as `escape` gives it, but what stands between two backticks on its line as inline code.
+
+    Args:
+        text: Any text; line breaks become blanks.
+        limit: Cut to this many characters before it is escaped; 0 for no limit.
+    """
+    parts = re.split(r"`([^`]+)`", " ".join(visible(text, limit).split()))
+    shown = [code(part) if place % 2 else _within(part) for place, part in enumerate(parts)]
+    # Between two pieces of code that touch: else their backticks would be one longer mark.
+    shown[2:-1:2] = [part or _ZERO_WIDTH for part in shown[2:-1:2]]
+    return "".join(shown)
+
+
+def _within(text: str) -> str:
+    """Escaped text beside inline code: its blanks at both ends stay."""
+    blank = " "
+    return f"{blank * text.startswith(blank)}{escape(text)}{blank * (text.endswith(blank) and len(text) > 1)}"
+
+
 def _break(found: str) -> str:
     """An address, mention or reference with a character inside that nobody sees, so that GitHub makes no link of it."""
     return found[0] + _ZERO_WIDTH + found[1:]

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bundleflow.report.markdown import block, code, escape, fit, fold, table
-from bundleflow_models.verdict.record import Result, Verdict
+from bundleflow.report.markdown import block, code, escape, fit, fold, prose, table
+from bundleflow_models.verdict.record import NO_CHAMPION, UNKNOWN_CHAMPION, Result, Verdict
 from bundleflow_models.verdict.text import confusion_rows, interval_bars, number
 
 MARKS = {"passed": "✅", "failed": "❌", "undecided": "❔", "noted": "💬"}
@@ -32,16 +32,23 @@ def verdict_markdown(verdict: Verdict, *, limit: int) -> str:
 
 def _head(verdict: Verdict) -> str:
     name = f"{code(verdict.model, 200)} version {escape(verdict.version, 20)}" if verdict.model else "the challenger"
-    against = "there is no champion yet" if verdict.champion == "none" else f"champion: version {escape(verdict.champion, 20)}"
     rows = f"; {verdict.holdout_rows} hold-out rows ({escape(verdict.holdout_source, 200)})" if verdict.holdout_rows else ""
-    return f"### Verdict: {_TITLES[verdict.result]}\n\n{name}; {against}{rows}."
+    return f"### Verdict: {_TITLES[verdict.result]}\n\n{name}; {_against(verdict)}{rows}."
+
+
+def _against(verdict: Verdict) -> str:
+    if verdict.champion == UNKNOWN_CHAMPION:
+        return "not compared with a champion"
+    if verdict.champion == NO_CHAMPION:
+        return "there is no champion yet"
+    return f"champion: version {escape(verdict.champion, 20)}" + ("" if verdict.metrics else ", not compared")
 
 
 def _checks(verdict: Verdict) -> str:
     rows = []
     for check in verdict.checks:
-        fix = f"<br>{escape(check.fix, TEXT_LIMIT)}" if check.fix and check.state in ("failed", "undecided") else ""
-        rows.append((MARKS[check.state], code(check.code), escape(check.text, TEXT_LIMIT) + fix))
+        fix = f"<br>{prose(check.fix, TEXT_LIMIT)}" if check.fix and check.state in ("failed", "undecided") else ""
+        rows.append((MARKS[check.state], code(check.code), prose(check.text, TEXT_LIMIT) + fix))
     return "\n".join(table(("", "check", "what was found"), rows))
 
 
@@ -68,4 +75,6 @@ def _slices(verdict: Verdict) -> str:
 
 def _foot(verdict: Verdict) -> str:
     run = f", MLflow run {code(verdict.run)}" if verdict.run else ", not written down"
-    return f"Verdict {code(verdict.sha256[:12])}, hold-out {code(verdict.holdout_sha256[:12] or '-')}, {escape(verdict.created)}{run}."
+    digests = {"Verdict": verdict.sha256, "gate file": verdict.gate_sha256, "hold-out": verdict.holdout_sha256}
+    named = ", ".join(f"{what} {code(digest[:12] or '-')}" for what, digest in digests.items())
+    return f"{named}, {escape(verdict.created)}{run}."

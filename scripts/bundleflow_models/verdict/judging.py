@@ -41,8 +41,8 @@ def judge(
         champion: The same for the champion; None when there is none: then floors and naive answers alone decide.
         training: The table with the training rows, or hashes of them; None when there is neither.
         pinned: Digest of the hold-out that the training recorded (`TAG_HOLDOUT` of a run); None when it recorded none.
-        copied_from: Model and version that the challenger is a copy of: its training pinned another catalog's hold-out, so recorded hashes of
-            the training rows count in place of `pinned`. Empty when it is none.
+        copied_from: Model and version that the challenger is a copy of: its training pinned another catalog's hold-out, so hashes
+            of the training rows that were recorded count in place of `pinned`. Empty when it is none.
         source: Where the hold-out comes from, in words.
 
     Returns:
@@ -67,7 +67,7 @@ def judge(
     return replace(verdict, result=_result(verdict))
 
 
-def without_numbers(gate: Gate, code: str, cause: str, fix: str, *, undecided: bool, model: str, version: str) -> Verdict:
+def without_numbers(gate: Gate, code: str, cause: str, fix: str, *, undecided: bool, model: str, version: str, champion: str) -> Verdict:
     """A verdict that needed no hold-out: refused or undecided before anything was scored.
 
     Args:
@@ -78,9 +78,10 @@ def without_numbers(gate: Gate, code: str, cause: str, fix: str, *, undecided: b
         undecided: Whether nothing could be decided; else the version is refused.
         model: Full name of the model.
         version: Its version.
+        champion: Version that is champion, `NO_CHAMPION`, or `UNKNOWN_CHAMPION`.
     """
     check = Check(code, "undecided" if undecided else "failed", cause, fix)
-    verdict = Verdict(Result.UNDECIDED, gate.primary, gate.policy.rule, gate.sha256, model, version, checks=(check,))
+    verdict = Verdict(Result.UNDECIDED, gate.primary, gate.policy.rule, gate.sha256, model, version, champion, checks=(check,))
     return replace(verdict, result=_result(verdict), created=_now(), software={"bundleflow_models": __version__})
 
 

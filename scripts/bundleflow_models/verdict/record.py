@@ -30,6 +30,9 @@ TAG_MODEL_CHAMPION = "bundleflow_champion"
 NO_CHAMPION = "none"
 """Value of `TAG_CHAMPION` and of a verdict's champion when there was none to compare with."""
 
+UNKNOWN_CHAMPION = "unknown"
+"""The same, where it could not be told which version is champion."""
+
 
 class Result(StrEnum):
     """What a verdict says."""
@@ -131,7 +134,7 @@ class Verdict:
         result: Passed, refused or undecided.
         model: Full name of the registered model; empty when only predictions were judged.
         version: The challenger's version; empty like the model.
-        champion: Version compared with, or `none`.
+        champion: Version compared with (without numbers: to be compared with), `none`, or `unknown`.
         gate_sha256: Digest of the gate file's content.
         holdout_sha256: Digest of the hold-out's rows, in any order; empty when there were none.
         holdout_rows: How many rows.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from bundleflow_models.errors import ModelsError, Outcome
 from bundleflow_models.verdict.gate import Gate
 from bundleflow_models.verdict.judging import judge, without_numbers
-from bundleflow_models.verdict.record import Check, Result, Verdict
+from bundleflow_models.verdict.record import NO_CHAMPION, UNKNOWN_CHAMPION, Check, Result, Verdict
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,7 +42,7 @@ def evaluate_version(
         holdout: The table with the hold-out, or the name of a file or table; None: the gate's own table.
         training: The same for the training rows; None: the gate's own table, else what the training run recorded.
         champion_alias: Alias of the champion.
-        write: Whether the verdict is written down.
+        write: Whether the verdict is written down. That a version is the champion already never is: the verdict that it passed by stays.
 
     Returns:
         The verdict: passed, refused or undecided. Undecided is what could not be reached, read or loaded.
@@ -63,9 +63,13 @@ def evaluate_version(
         if error.outcome is Outcome.MISUSED:
             raise
         undecided = error.outcome is Outcome.UNDECIDED
-        verdict = without_numbers(gate, error.code, error.cause, error.fix, undecided=undecided, model=name, version=number)
+        champion = UNKNOWN_CHAMPION if known is None else known.champion or NO_CHAMPION
+        verdict = without_numbers(
+            gate, error.code, error.cause, error.fix, undecided=undecided, model=name, version=number, champion=champion
+        )
     verdict = replace(verdict, model=name, version=number, training_run=known.run if known else "")
-    return _written(client, verdict, probe) if write else verdict
+    stands = known is not None and known.champion == known.version
+    return _written(client, verdict, probe) if write and not stands else verdict
 
 
 def record_training(gate: Gate, holdout: pd.DataFrame, training: pd.DataFrame, *, run_id: str | None = None) -> str:
@@ -122,8 +126,7 @@ def _judged(
     if known.champion == known.version:
         cause = f"Version {known.version} of {known.model} is the champion already."
         fix = "Name the version that is to take its place."
-        verdict = without_numbers(gate, "challenger-is-champion", cause, fix, undecided=False, model=known.model, version=known.version)
-        return verdict, {}
+        raise ModelsError("challenger-is-champion", cause, fix=fix)
     rows, source = _holdout(gate, known.model, holdout)
     learned = _training(gate, client, known, training)
     challenger = load_candidate(gate, known.model, known.version)

@@ -147,15 +147,19 @@ def test_the_first_champion_then_better_worse_and_equal_ones(registry: Registry)
 def test_what_the_registry_says_before_anything_is_scored(registry: Registry) -> None:
     gate = load_gate(GATE)
     first, second = registry.register("x"), registry.register("x")
+    passed = evaluate_version(gate, NAME, first, TABLE)
     registry.champion(first)
-    assert evaluate_version(gate, NAME, first, TABLE).codes == ("challenger-is-champion",)
+    again = evaluate_version(gate, NAME, first, TABLE)
+    assert (again.codes, again.champion, again.run) == (("challenger-is-champion",), first, "")
+    assert registry.tags(first)[TAG_SHA256] == passed.sha256, "the verdict that the champion passed by stays"
+    assert verdict_artifact(registry.client, passed.run) == passed
     with pytest.raises(ModelsError, match="no version 99") as caught:
         evaluate_version(gate, NAME, 99, TABLE)
     assert (caught.value.code, caught.value.outcome) == ("no-such-version", Outcome.MISUSED)
     registry.client.set_registered_model_tag(NAME, TAG_MODEL_CHAMPION, first)
     registry.client.delete_model_version(NAME, first)  # its alias goes with it, without a word
     deleted = evaluate_version(gate, NAME, second, TABLE)
-    assert (deleted.result, deleted.codes) == (Result.REFUSED, ("champion-deleted",))
+    assert (deleted.result, deleted.codes, deleted.champion) == (Result.REFUSED, ("champion-deleted",), "unknown")
     registry.client.delete_registered_model_tag(NAME, TAG_MODEL_CHAMPION)
     registry.client.delete_registered_model_alias(NAME, "champion")  # MLflow 2 leaves it, pointing at nothing
     assert evaluate_version(gate, NAME, second, TABLE).result is Result.PASSED, "started anew, on purpose"
@@ -236,7 +240,7 @@ def test_what_cannot_be_reached_read_or_loaded_is_undecided(registry: Registry, 
     version = registry.register("x")
     for place in (None, "nowhere.csv", "dev.iris.rows"):
         unread = evaluate_version(gate, NAME, version, place)
-        assert (unread.result, unread.codes) == (Result.UNDECIDED, ("holdout-unreadable",))
+        assert (unread.result, unread.codes, unread.champion) == (Result.UNDECIDED, ("holdout-unreadable",), "none")
         assert registry.tags(version)[TAG_RESULT] == "undecided"
     for path in registry.folder.rglob("MLmodel"):
         path.unlink()
