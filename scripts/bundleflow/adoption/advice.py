@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from bundleflow.adoption.roles import Roles
 from bundleflow.adoption.survey import Bundle, Survey, Target
+from bundleflow.records.flow import FLOW_FILE, Stage
 from bundleflow.releases.isolation import VARIABLE
 from bundleflow.releases.offline import IMPLICIT_TARGET
 from bundleflow.templates_callers import scalar
@@ -21,6 +22,16 @@ DEVELOPMENT_MODE = (
     "out, give the target a `root_path` of its own, and keep another target for laptops. To keep the mode, at least set `bundle: "
     "deployment: lock: enabled: true`."
 )
+
+PUSHED = ("dev", "staging", "prod")
+"""Stages whose callers deploy what is pushed."""
+
+
+def has_caller(stage: Stage) -> bool:
+    """Whether one of the callers is for a stage as a flow file has it."""
+    if stage.name == "test":
+        return True
+    return stage.name in PUSHED and not stage.per_pull_request and (stage.name != "prod" or stage.plan_environment is not None)
 
 
 @dataclass(frozen=True)
@@ -63,6 +74,14 @@ def advice(found: Survey, bundles: Sequence[Bundle], roles: Roles) -> Iterator[N
             "`uv pip compile --generate-hashes IN_FILE -o requirements-test.txt`, then run `bundleflow adopt` again."
         )
         yield Note("unit tests", text)
+    for stage in found.flow.stages.values() if found.flow else ():
+        if not has_caller(stage):
+            names = ", ".join(f"`{name}`" for name in PUSHED)
+            text = (
+                f"no caller is proposed for stage `{stage.name}` of the present {FLOW_FILE}: one is for `test`, and for {names} where they "
+                "are not deployed per pull request; `prod` needs a `plan-environment` too. Copy a caller and give it the stage."
+            )
+            yield Note(f"stage {stage.name}", text)
     for name, why in roles.left_out.items():
         yield Note(f"target {name}", why)
     if found.findings:

@@ -12,6 +12,7 @@ from pathlib import Path
 from bundleflow.adapters.login_claims import Claims, policy_command, subject_settings
 from bundleflow.adoption.advice import DEVELOP, MAIN, RELEASE
 from bundleflow.adoption.files import callers
+from bundleflow.adoption.present import fitted
 from bundleflow.adoption.proposal import Proposal, ProposedStage
 from bundleflow.report.markdown import block, code, escape, table
 
@@ -93,6 +94,7 @@ def checklist(proposal: Proposal, place: Place) -> str:
         proposal: What is proposed.
         place: The repository.
     """
+    proposal = fitted(proposal)
     parts = [
         "## What a person clicks once",
         "\n".join(_environments(proposal)),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from bundleflow.adoption.advice import DEVELOP, MAIN
 from bundleflow.adoption.flow_file import WARNINGS_FILE, flow_file, warnings_file
+from bundleflow.adoption.present import fitted
 from bundleflow.adoption.proposal import Proposal
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.flow import FLOW_FILE
@@ -77,9 +78,10 @@ def proposed_files(proposal: Proposal, sha: str, kit_root: Path = KIT_ROOT) -> t
         BundleflowError: A file that is there cannot be read as text.
     """
     texts = {FLOW_FILE: flow_file(proposal, sha)}
-    if proposal.warnings:
+    flow = proposal.survey.flow
+    if proposal.warnings and (flow is None or flow.warnings == WARNINGS_FILE):
         texts[WARNINGS_FILE] = warnings_file(proposal)
-    for name, values in callers(proposal).items():
+    for name, values in callers(fitted(proposal)).items():
         texts[f"{WORKFLOWS}/{name}.yml"] = render_caller(name, values, sha=sha, root=kit_root)
     return tuple(ProposedFile(path, text, _present(proposal.survey.root, path)) for path, text in texts.items())
 
@@ -92,18 +94,22 @@ def callers(proposal: Proposal) -> dict[str, dict[str, str | Sequence[str]]]:
     found: dict[str, dict[str, str | Sequence[str]]] = {"lint": {**pulls}}
     test = proposal.stage("test")
     if test:
-        found["bundle-ci"] = {**pulls, **place}
-    if test and (proposal.survey.tests or test.per_pull_request):
-        found["run-tests"] = {**pulls, **place}
-    if test and test.per_pull_request:
-        found["cleanup"] = {**pulls, **place}
-    for stage, name in (("dev", "cd-dev"), ("staging", "cd-staging"), ("prod", "cd-prod")):
-        if proposal.stage(stage):
-            found[name] = {**place}
+        checked = {**pulls, **place, "environment": test.environment}
+        found["bundle-ci"] = {**checked}
+        if proposal.survey.tests or test.per_pull_request:
+            found["run-tests"] = {**checked}
+        if test.per_pull_request:
+            found["cleanup"] = {**checked}
+    for name, key in (("cd-dev", "dev"), ("cd-staging", "staging"), ("cd-prod", "prod")):
+        stage = proposal.stage(key)
+        if stage:
+            found[name] = {**place, "environment": stage.environment}
     prod = proposal.stage("prod")
-    if "cd-staging" in found and (prod is None or prod.one_identity):
+    if prod:
+        found["cd-prod"] |= {"plan_environment": prod.plan_environment, "model_environment": prod.model_environment}
+    if "cd-staging" in found:
         # A preview on main would need the identity that deploys production, or there is nothing to preview.
-        found["cd-staging"]["plan_environment"] = ""
+        found["cd-staging"]["plan_environment"] = prod.plan_environment if prod and not prod.one_identity else ""
     return found
 
 

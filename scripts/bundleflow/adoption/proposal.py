@@ -29,6 +29,7 @@ class ProposedStage:
         then_propose: Branch of the release pull request; empty: none.
         one_identity: In words, why plan and deployment have one identity; empty: they have two.
         runs: Whether jobs may be run once it is deployed.
+        model_environment: Environment of the job that promotes models; empty: none.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ProposedStage:
     then_propose: str = ""
     one_identity: str = ""
     runs: bool = True
+    model_environment: str = ""
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from bundleflow.adapters.github import GitHubError
 from bundleflow.adapters.github_branch import BranchApi
 from bundleflow.adoption.checklist import Place, checklist, with_code
 from bundleflow.adoption.files import ProposedFile, State, by_state
+from bundleflow.adoption.present import fitted
 from bundleflow.adoption.proposal import Proposal
 from bundleflow.records.errors import BundleflowError, FailureReason
 from bundleflow.report.markdown import COMMENT_LIMIT, block, code, fit, fold
@@ -107,7 +108,7 @@ def pull_request_body(proposal: Proposal, files: Sequence[ProposedFile], place: 
         run_url: Address of the workflow run that made it; empty: none.
     """
     groups = by_state(files)
-    stages = [f"- **{stage.name}**: {with_code(stage.why)}" for stage in proposal.stages]
+    stages = [f"- **{stage.name}**: {with_code(stage.why)}" for stage in fitted(proposal).stages]
     parts = [
         f"{MARKER}\nThis brings the flow file and the callers of bundleflow. Nothing can be deployed before the environments below exist.",
         "### Stages\n\n" + "\n".join(stages),

@@ -12,7 +12,9 @@ from pathlib import Path
 from bundleflow.adoption.resolution import merged, target_configuration, unset_variables
 from bundleflow.adoption.shape import misshapen
 from bundleflow.adoption.traits import by_identity, foreseen_warnings, not_isolated
+from bundleflow.records.errors import BundleflowError
 from bundleflow.records.finding import Finding
+from bundleflow.records.flow import FLOW_FILE, Flow, load_flow
 from bundleflow.releases.bundle_yaml import FILE_NAMES, read_bundle
 from bundleflow.releases.offline import IMPLICIT_TARGET
 
@@ -100,6 +102,7 @@ class Survey:
         branch: The repository's default branch, as far as git says it; empty: it does not.
         findings: What is wrong with the bundles' own files.
         deployers: Workflows that deploy a bundle by themselves.
+        flow: The flow file that is there; None: none, or one that is not valid.
     """
 
     root: Path
@@ -110,6 +113,7 @@ class Survey:
     branch: str = ""
     findings: tuple[Finding, ...] = ()
     deployers: tuple[str, ...] = ()
+    flow: Flow | None = None
 
 
 def survey(root: Path) -> Survey:
@@ -135,7 +139,7 @@ def survey(root: Path) -> Survey:
         findings += read.findings
         bundles.append(_bundle(folder, file.name, [source.data for source in read.sources.values()], sorted(read.jobs or ())))
     tests, unlocked = _tests(root, [each.folder for each in bundles])
-    return Survey(root, tuple(bundles), left_out, tests, unlocked, default_branch(root), tuple(findings), _deployers(root))
+    return Survey(root, tuple(bundles), left_out, tests, unlocked, default_branch(root), tuple(findings), _deployers(root), _flow(root))
 
 
 def _bundle(folder: str, file: str, documents: list[object], jobs: list[str]) -> Bundle:
@@ -227,6 +231,13 @@ def _tests(root: Path, folders: list[str]) -> tuple[Tests | None, str]:
                 return Tests(folder.relative_to(root).as_posix(), lock.relative_to(root).as_posix()), ""
             unlocked = unlocked or folder.relative_to(root).as_posix()
     return None, unlocked
+
+
+def _flow(root: Path) -> Flow | None:
+    try:
+        return load_flow(root / FLOW_FILE)
+    except BundleflowError:
+        return None
 
 
 def _deployers(root: Path) -> tuple[str, ...]:

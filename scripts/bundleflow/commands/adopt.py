@@ -96,10 +96,11 @@ def _checklist(proposal: Proposal) -> str:
 def _show(proposal: Proposal, files: Sequence[ProposedFile]) -> None:
     """The diff and the notes, for people; on standard error, so that --json stays alone on standard output."""
     from bundleflow.adoption.files import State
+    from bundleflow.adoption.present import fitted
 
     found = proposal.survey.bundles
     say(f"Found {len(found)} bundle{'s' if len(found) != 1 else ''}: {', '.join(each.folder for each in found)}")
-    for stage in proposal.stages:
+    for stage in fitted(proposal).stages:
         say(f"  {stage.name:<8} {stage.why}")
     say("")
     for each in files:

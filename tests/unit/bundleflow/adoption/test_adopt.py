@@ -93,7 +93,7 @@ def test_a_preview_of_the_release_needs_an_identity_that_only_reads(tmp_path: Pa
     assert callers(propose(survey(folder)))["cd-staging"]["plan_environment"] == ""
     fixed = both.replace("prod: {}", "prod: {workspace: {root_path: /Workspace/Deployments/b}}")
     (folder / "databricks.yml").write_text(fixed)
-    assert "plan_environment" not in callers(propose(survey(folder)))["cd-staging"]
+    assert callers(propose(survey(folder)))["cd-staging"]["plan_environment"] == "production-plan"
 
 
 def test_a_bundle_without_targets(tmp_path: Path) -> None:
