@@ -73,7 +73,15 @@ models:
   classifier:
     {gate: gate.yml, endpoint: "flowers-${bundle.target}", promoter: workspace, deployment-job: deployment}
 """
-GATE = "version: 1\nproblem: classification\nprimary: accuracy\nholdout: {label: y}\n"
+GATE = """\
+version: 1
+problem: classification
+primary: accuracy
+floors: {accuracy: {min: 0.6}}
+holdout: {label: y, key: [id], rows: {split: holdout}}
+checks: {schema: any, pinned: "off", leakage: "off"}
+policy: {resamples: 500}
+"""
 HEAD = """\
 # Databricks notebook source
 import json
@@ -103,11 +111,7 @@ client.set_registered_model_alias("{MODEL}", "challenger", logged.registered_mod
 """
 EVALUATION = """\
 from bundleflow_models import verdict
-gate = verdict.load_gate({
-    "version": 1, "problem": "classification", "primary": "accuracy", "floors": {"accuracy": {"min": 0.6}},
-    "holdout": {"label": "y", "key": ["id"], "rows": {"split": "holdout"}},
-    "checks": {"schema": "any", "pinned": "off", "leakage": "off"}, "policy": {"resamples": 500},
-})
+gate = verdict.load_gate("gate.yml")
 mlflow.set_experiment("/Shared/flowers-runs")
 found = verdict.evaluate_version(gate, dbutils.widgets.get("model_name"), dbutils.widgets.get("model_version"), holdout=table)
 assert found.result == "passed", found.failed
@@ -119,9 +123,11 @@ name, version = dbutils.widgets.get("model_name"), int(dbutils.widgets.get("mode
 approval = promotion.check_approval(workspace.registry, name, version, dbutils.widgets.get("task"))
 """
 DEPLOYMENT = """\
+from bundleflow_models.verdict import load_gate
 endpoint = dbutils.widgets.get("endpoint")
 pace = promotion.Pace(poll_s=0.1)
-done = promotion.promote(workspace, promotion.PromotionRequest(name, version, approval, endpoint, "deployment job", pace))
+gate = load_gate("gate.yml")
+done = promotion.promote(workspace, promotion.PromotionRequest(name, version, approval, endpoint, "deployment job", pace, gate))
 dbutils.notebook.exit(json.dumps(done.as_dict()))
 """
 NOTEBOOKS = {"train": TRAIN, "evaluation": EVALUATION, "approval": APPROVAL, "deployment": APPROVAL + DEPLOYMENT}

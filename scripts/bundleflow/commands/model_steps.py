@@ -13,7 +13,7 @@ from bundleflow.commands.model_context import approval_for, models_workspace, pa
 from bundleflow.commands.models_error import models_errors
 from bundleflow.commands.steps import RUN_REPORT_LIMIT, following, set_run_outputs, warn
 from bundleflow.models import filing
-from bundleflow.models.candidates import CHAMPION, READY, Candidate, Found, Patience, find_candidate, refusal
+from bundleflow.models.candidates import CHAMPION, READY, Candidate, Found, Patience, find_candidate, gate_of, refusal
 from bundleflow.models.place import PlacedModel, check_parameters
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
 from bundleflow.records.run import RunRecord
@@ -139,7 +139,8 @@ def _by_engine(job: JobContext, workspace: Workspace, placed: PlacedModel, candi
                 reason=FailureReason.FLOW_MISMATCH,
                 exit_code=ExitCode.USAGE,
             )
-        request = PromotionRequest(placed.name, candidate.version, approval, placed.endpoint, promoter_name(job), pace(job))
+        by, gate = promoter_name(job), gate_of(placed)
+        request = PromotionRequest(placed.name, candidate.version, approval, placed.endpoint, by, pace(job), gate)
         return promote(workspace, request, tell=tell)
 
 
@@ -198,12 +199,12 @@ def approve_version(workspace: Workspace, placed: PlacedModel, candidate: Candid
         Name of the approval task, which is the tag's.
 
     Raises:
-        BundleflowError: `champion-changed`, `not-approved`: the verdict does not hold any more, or is another one; `no-verdict`: no run of
-            the deployment job waits for an approval of this version.
+        BundleflowError: `champion-changed`, `not-approved`: the verdict does not hold any more, or is another one; `no-verdict`: it was
+            reached by another gate file, or no run of the deployment job waits for an approval of this version.
     """
     with models_errors():
         version = workspace.registry.version(placed.name, candidate.version)
-        approved_verdict(workspace.registry, workspace.registry.model(placed.name), version, approval)
+        approved_verdict(workspace.registry, workspace.registry.model(placed.name), version, approval, gate_of(placed))
         if version.deployment_state != "APPROVAL":
             raise BundleflowError(
                 f"No run of the deployment job waits for an approval of version {candidate.version} of {placed.name} "

@@ -6,6 +6,7 @@ import json
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any, Self
 
 from bundleflow.models.place import PlacedModel
@@ -15,7 +16,8 @@ from bundleflow_models.promotion.approvals import approval_of
 from bundleflow_models.promotion.interfaces import Registry
 from bundleflow_models.promotion.records import CHALLENGER, VersionState
 from bundleflow_models.promotion.snapshot import ROLLED_BACK_TAG
-from bundleflow_models.promotion.verdicts import check_compared, check_passed, read_verdict
+from bundleflow_models.promotion.verdicts import check_compared, check_gate, check_passed, read_verdict
+from bundleflow_models.verdict.gate import Gate, load_gate
 from bundleflow_models.verdict.record import Verdict
 
 READY = "ready"
@@ -96,9 +98,10 @@ def find_candidate(registry: Registry, placed: PlacedModel, *, version: int = 0,
         tell: Takes a line for people.
 
     Raises:
-        ModelsError: The workspace did not answer, or there is no such model or version.
+        ModelsError: The workspace did not answer, or there is no such model or version; `gate-invalid`.
         BundleflowError: `run-timeout`: the deployment job's run goes on.
     """
+    gate = gate_of(placed)
     model = registry.model(placed.name)
     number = version or model.aliases.get(CHALLENGER, 0)
     if not number:
@@ -116,6 +119,7 @@ def find_candidate(registry: Registry, placed: PlacedModel, *, version: int = 0,
         if number == model.champion:
             return Found(replace(found, state=CHAMPION, why=f"Version {number} is champion already{_approved(state)}."), verdict)
         check_passed(verdict)
+        check_gate(verdict, gate)
         check_compared(verdict, model)
     except ModelsError as error:
         if error.code not in KEPT_BACK:
@@ -125,6 +129,15 @@ def find_candidate(registry: Registry, placed: PlacedModel, *, version: int = 0,
             return Found(replace(found, why=f"Version {number} was rolled back. {error.cause}"), verdict)
         return Found(replace(found, state=error.code, why=error.cause), verdict)
     return Found(replace(found, state=READY), verdict)
+
+
+def gate_of(placed: PlacedModel) -> Gate:
+    """The gate file that the flow file names for a model, read where the project is checked out.
+
+    Raises:
+        ModelsError: `gate-invalid`.
+    """
+    return load_gate(Path(placed.model.gate))
 
 
 def _approved(version: VersionState) -> str:

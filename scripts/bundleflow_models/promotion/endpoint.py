@@ -36,7 +36,7 @@ class Switch:
         percent: Share that a candidate gets first.
         limit_s: Seconds that one update may take.
         poll_s: Seconds between two looks.
-        keep: Called at each look; gives the lock's sign of life.
+        keep: Called at each look and before each change; gives the lock's sign of life, and ends the switch where the lock is lost.
         tell: Takes a line for people.
         notes: Takes what is worth saying at the end.
     """
@@ -92,6 +92,7 @@ class Switch:
         entity = str(entities(alone)[0]["name"])
         if before is None:
             self.tell(f"endpoint {self.name}: is made, serving version {version}")
+            self.keep()
             self.endpoints.create(self.name, alone)
         elif serves(before, version):
             self.tell(f"endpoint {self.name}: serves version {version} already")
@@ -143,6 +144,7 @@ class Switch:
             self._wait(deadline, "its new configuration was not ready in time")
 
     def _update(self, config: Config, *, wait: bool = True) -> None:
+        self.keep()
         self.endpoints.update(self.name, config)
         if wait:
             self.until(config)

@@ -21,9 +21,19 @@ from bundleflow_models.promotion.records import (
     PromotionRequest,
     VersionState,
 )
-from bundleflow_models.promotion.snapshot import AT_TAG, BY_TAG, REPLACED_TAG, ROLLED_BACK_TAG, VERDICT_TAG, Snapshot, word
-from bundleflow_models.promotion.verdicts import SINCE_TAG, check_compared, check_passed, read_verdict
+from bundleflow_models.promotion.snapshot import (
+    AT_TAG,
+    BY_TAG,
+    REPLACED_TAG,
+    ROLLED_BACK_BY_TAG,
+    ROLLED_BACK_TAG,
+    VERDICT_TAG,
+    Snapshot,
+    word,
+)
+from bundleflow_models.promotion.verdicts import SINCE_TAG, check_compared, check_gate, check_passed, read_verdict
 from bundleflow_models.promotion.work import Work, Workspace, check_still, move
+from bundleflow_models.verdict.gate import Gate
 from bundleflow_models.verdict.record import NO_CHAMPION, TAG_MODEL_CHAMPION, TAG_RUN, Verdict
 
 NOBODY = "none"
@@ -68,7 +78,7 @@ def promote(workspace: Workspace, request: PromotionRequest, *, tell: Tell = pri
         registry = work.registry
         model = registry.model(request.model)
         version = ready_version(registry, request.model, request.version)
-        verdict = approved_verdict(registry, model, version, request.approval)
+        verdict = approved_verdict(registry, model, version, request.approval, request.gate)
         work.notes.extend(_moved_by_hand(model))
         switch = work.switch(model.name, request.endpoint)
         state = switch.now() if switch else None
@@ -78,11 +88,12 @@ def promote(workspace: Workspace, request: PromotionRequest, *, tell: Tell = pri
         if model.champion == version.number and (switch is None or (state is not None and serves(state, version.number))):
             notes = (*work.notes, f"Version {version.number} is champion already; nothing was changed.")
             return replace(result, previous=model.aliases.get(PREVIOUS), notes=notes, changed=False)
-        with work.undoing(Snapshot.of(model, version.number, request.endpoint, state)):
+        with work.undoing(Snapshot.of(model, version.number, request.endpoint, state, version)):
             move(registry, model, version.number, tell, champion=CHAMPION, previous=PREVIOUS)
             if switch:
                 switch.to(version.number, read_probe(registry, verdict.run), before=state)
             check_still(registry, model.name, version.number)
+            work.lock.keep()
             _record(registry, model, version, result, request.by)
     return replace(result, notes=tuple(work.notes))
 
@@ -111,15 +122,28 @@ def rollback(workspace: Workspace, request: RollbackRequest, *, tell: Tell = pri
         target = _previous(registry, model)
         switch = work.switch(model.name, request.endpoint)
         state = switch.now() if switch else None
-        with work.undoing(Snapshot.of(model, target.number, request.endpoint, state)):
+        probe = read_probe(registry, target.tags.get(TAG_RUN, ""))
+        if target.number == model.champion:
+            with work.undoing(Snapshot.of(model, target.number, request.endpoint, state)):
+                if switch:
+                    switch.to(target.number, probe, before=state, at_once=True)
+            work.notes.append(
+                f"The alias champion was moved back to version {target.number} by hand before: aliases and tags were left as they are"
+                + (", only the endpoint was switched." if switch else ".")
+            )
+            tell(work.notes[-1])
+            return replace(result, previous=model.champion, notes=tuple(work.notes), changed=switch is not None)
+        left = [] if model.champion is None else [registry.version(model.name, model.champion)]
+        with work.undoing(Snapshot.of(model, target.number, request.endpoint, state, *left)):
             _move_back(registry, model, target)
             if switch:
-                switch.to(target.number, read_probe(registry, target.tags.get(TAG_RUN, "")), before=state, at_once=True)
+                switch.to(target.number, probe, before=state, at_once=True)
             check_still(registry, model.name, target.number)
+            work.lock.keep()
             _record_champion(registry, model.name, target.number, result.at)
-            if model.champion is not None:
-                registry.set_version_tag(model.name, model.champion, ROLLED_BACK_TAG, result.at)
-                registry.set_version_tag(model.name, model.champion, "bundleflow_rolled_back_by", request.by or NOBODY)
+            for version in left:
+                registry.set_version_tag(model.name, version.number, ROLLED_BACK_TAG, result.at)
+                registry.set_version_tag(model.name, version.number, ROLLED_BACK_BY_TAG, request.by or NOBODY)
     tell(f"{model.name}: champion is {word(target.number)} again (before: {word(model.champion)})")
     return replace(result, champion=target.number, previous=model.champion, notes=tuple(work.notes))
 
@@ -140,14 +164,15 @@ def ready_version(registry: Registry, name: str, number: int) -> VersionState:
     return version
 
 
-def approved_verdict(registry: Registry, model: ModelState, version: VersionState, approval: Approval) -> Verdict:
-    """The verdict of a version, found to have passed, to hold still, and to be the one that was approved.
+def approved_verdict(registry: Registry, model: ModelState, version: VersionState, approval: Approval, gate: Gate | None = None) -> Verdict:
+    """The verdict of a version, found to have passed by the gate in force, to hold still, and to be the one that was approved.
 
     Args:
         registry: The registry.
         model: The model as it stands now.
         version: The version.
         approval: Who agreed, to which verdict.
+        gate: The gate file in force; None: not known here.
 
     Raises:
         ModelsError: `no-verdict`, `verdict-refused`, `verdict-undecided`, `champion-changed`, `not-approved`.
@@ -155,6 +180,8 @@ def approved_verdict(registry: Registry, model: ModelState, version: VersionStat
     verdict = read_verdict(registry, version)
     check_passed(verdict)
     if version.number != model.champion:
+        if gate is not None:
+            check_gate(verdict, gate)
         check_compared(verdict, model)
     if approval.verdict != verdict.sha256:
         raise ModelsError(
@@ -190,6 +217,10 @@ def _record(registry: Registry, model: ModelState, version: VersionState, done: 
         values[REPLACED_TAG] = str(model.champion)
     for key, value in values.items():
         registry.set_version_tag(model.name, version.number, key, value)
+    # What an earlier promotion of the same version came to does not hold any more.
+    stale = {ROLLED_BACK_TAG, ROLLED_BACK_BY_TAG} | ({REPLACED_TAG} if model.champion is None else set())
+    for key in sorted(stale & version.tags.keys()):
+        registry.delete_version_tag(model.name, version.number, key)
     _record_champion(registry, model.name, version.number, done.at)
 
 

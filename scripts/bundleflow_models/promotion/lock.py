@@ -28,6 +28,10 @@ def utc_now() -> datetime:
     return datetime.now(UTC)
 
 
+class LockLostError(ModelsError):
+    """The lock was taken away from its holder: what stands now is another's, and is left alone."""
+
+
 @dataclass(frozen=True)
 class Held:
     """What a lock file says.
@@ -86,21 +90,21 @@ class Lock:
             return {}
         held = self._read()
         if held is None:  # released in the meantime
-            return self._again({})
+            return self._again()
         if held.token == self._token:  # the first request went through, and its answer was lost
             return {}
         silent = (self._clock() - held.seen).total_seconds()
         if silent < SILENCE_S and not by_force:
             raise self._held(held)
         self._tell(f"The lock of {self._model} is taken from {held.holder}, which gave its last sign of life {age(silent)} ago.")
-        self._remove_dead(held)
-        return self._again(held.journal)
+        self._replace_dead(held)
+        return held.journal
 
     def write(self, journal: Mapping[str, Any]) -> None:
         """Write down what stands now, before the first change.
 
         Raises:
-            ModelsError: `locked`: the lock was taken away.
+            LockLostError: `locked`: the lock was taken away.
         """
         self._journal = journal
         self._renew()
@@ -109,10 +113,25 @@ class Lock:
         """Give a sign of life when one is due.
 
         Raises:
-            ModelsError: `locked`: the lock was taken away.
+            LockLostError: `locked`: the lock was taken away.
         """
         if (self._clock() - self._seen).total_seconds() >= RENEW_S:
             self._renew()
+
+    def check(self) -> None:
+        """Check that the lock is still this holder's.
+
+        Raises:
+            LockLostError: `locked`: it was taken away.
+        """
+        held = self._read()
+        if held is None or held.token != self._token:
+            who = held.holder if held else "somebody"
+            raise LockLostError(
+                "locked",
+                f"The lock of {self._model} was taken away by {who} while this promotion was on its way; what stands now was left alone.",
+                fix="See what holds now with `bundleflow model status`, then start again.",
+            )
 
     def release(self) -> None:
         """Give the lock back; one that was taken away is left to its new holder."""
@@ -121,28 +140,23 @@ class Lock:
             self._files.delete(self._path)
 
     def _renew(self) -> None:
-        held = self._read()
-        if held is None or held.token != self._token:
-            who = held.holder if held else "somebody"
-            raise ModelsError(
-                "locked",
-                f"The lock of {self._model} was taken away by {who} while this promotion was on its way.",
-                fix="See what holds now with `bundleflow model status`, then start again.",
-            )
+        self.check()
         self._seen = self._clock()
         self._files.replace(self._path, self._content())
 
-    def _again(self, journal: Mapping[str, Any]) -> Mapping[str, Any]:
-        # What a dead holder began is now this holder's to undo: it stands in the new lock from its first moment.
-        self._journal = journal
+    def _again(self) -> Mapping[str, Any]:
         if not self._create():
             held = self._read()
             if held is None or held.token != self._token:
                 raise self._held(held)
-        return journal
+        return {}
 
-    def _remove_dead(self, held: Held) -> None:
-        """Remove a dead holder's file; of several who try, one does, because each needs the same file beside it first."""
+    def _replace_dead(self, held: Held) -> None:
+        """Write this holder into a dead one's file; of several who try, one does, because each needs the same file beside it first.
+
+        What the dead holder began is now this holder's to undo. The file is never away, and never without that: who comes in between
+        finds a holder, dead or alive.
+        """
         beside = f"{self._path}.after-{held.token}"
         if not self._files.create(beside, self._content()):
             raise self._held(held, f" If nobody is at it, delete {beside} in the workspace.")
@@ -150,7 +164,8 @@ class Lock:
             now = self._read()
             if now is None or now.token != held.token:
                 raise self._held(now)
-            self._files.delete(self._path)
+            self._journal = held.journal
+            self._files.replace(self._path, self._content())
         finally:
             self._files.delete(beside)
 

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bundleflow_models.verdict.gate import Gate
+
 CHAMPION = "champion"
 PREVIOUS = "previous-champion"
 CHALLENGER = "challenger"
@@ -128,6 +130,7 @@ class PromotionRequest:
         endpoint: Serving endpoint to switch; None: none.
         by: Who promotes, such as the service principal's name or the address of a workflow run.
         pace: How the endpoint is switched.
+        gate: The gate file in force, by which the verdict must have been reached; None: who promotes does not know it.
     """
 
     model: str
@@ -136,6 +139,7 @@ class PromotionRequest:
     endpoint: str | None = None
     by: str = ""
     pace: Pace = Pace()
+    gate: Gate | None = None
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ from typing import Any, Self
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.endpoint import Switch, as_input
 from bundleflow_models.promotion.interfaces import Registry
-from bundleflow_models.promotion.records import CHAMPION, PREVIOUS, EndpointState, ModelState
+from bundleflow_models.promotion.records import CHAMPION, PREVIOUS, EndpointState, ModelState, VersionState
 from bundleflow_models.promotion.verdicts import SINCE_TAG
 from bundleflow_models.verdict.record import TAG_MODEL_CHAMPION
 
@@ -20,7 +20,10 @@ REPLACED_TAG = "bundleflow_replaced"
 """Tag of a version: the champion that it replaced."""
 ROLLED_BACK_TAG = "bundleflow_rolled_back_at"
 """Tag of a version: when it was rolled back, ISO 8601."""
-PROMOTION_TAGS = (AT_TAG, BY_TAG, VERDICT_TAG, REPLACED_TAG)
+ROLLED_BACK_BY_TAG = "bundleflow_rolled_back_by"
+"""Tag of a version: who rolled it back."""
+PROMOTION_TAGS = (AT_TAG, BY_TAG, VERDICT_TAG, REPLACED_TAG, ROLLED_BACK_TAG, ROLLED_BACK_BY_TAG)
+"""What promotion and rollback write to a version."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +40,7 @@ class Snapshot:
         ready: Whether it answered.
         config: Its configuration.
         tags: The model's tags about its champion.
+        version_tags: By the version that is written to, its tags about earlier promotions.
     """
 
     model: str
@@ -48,14 +52,30 @@ class Snapshot:
     ready: bool = False
     config: Mapping[str, Any] = field(default_factory=dict)
     tags: Mapping[str, str] = field(default_factory=dict)
+    version_tags: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
     @classmethod
-    def of(cls, model: ModelState, version: int, endpoint: str | None, state: EndpointState | None) -> Self:
-        """What stands now."""
-        config = as_input(state.config) if state else {}
-        names = (model.champion, model.aliases.get(PREVIOUS))
+    def of(cls, model: ModelState, version: int, endpoint: str | None, state: EndpointState | None, *written: VersionState) -> Self:
+        """What stands now.
+
+        Args:
+            model: The model.
+            version: Version that is to become champion.
+            endpoint: Endpoint that is to be switched; None: none.
+            state: The endpoint; None: there is none.
+            written: The versions whose tags will be written.
+        """
         return cls(
-            model.name, version, *names, endpoint or "", state is not None, bool(state and state.ready), config, champion_tags(model)
+            model.name,
+            version,
+            model.champion,
+            model.aliases.get(PREVIOUS),
+            endpoint or "",
+            state is not None,
+            bool(state and state.ready),
+            as_input(state.config) if state else {},
+            champion_tags(model),
+            {str(each.number): promotion_tags(each) for each in written},
         )
 
     @classmethod
@@ -108,8 +128,8 @@ class Snapshot:
         for key, value in self.tags.items():
             if now.get(key) != value:
                 registry.set_model_tag(self.model, key, value)
-        if self.version != self.champion:
-            forget_promotion(registry, self.model, self.version)
+        for number, tags in self.version_tags.items():
+            restore_promotion_tags(registry, self.model, int(number), tags)
 
     def restore_endpoint(self, switch: Switch) -> None:
         """Bring the endpoint back.
@@ -125,14 +145,28 @@ def champion_tags(model: ModelState) -> dict[str, str]:
     return {key: model.tags[key] for key in (TAG_MODEL_CHAMPION, SINCE_TAG) if key in model.tags}
 
 
-def forget_promotion(registry: Registry, model: str, number: int) -> None:
-    """Take away what a promotion that did not last has written to a version; one that is gone has nothing."""
+def promotion_tags(version: VersionState) -> dict[str, str]:
+    """What a version's tags say of its promotions."""
+    return {key: version.tags[key] for key in PROMOTION_TAGS if key in version.tags}
+
+
+def restore_promotion_tags(registry: Registry, model: str, number: int, tags: Mapping[str, str]) -> None:
+    """Let a version's tags say of its promotions what they said before; one that is gone has none.
+
+    Raises:
+        ModelsError: The workspace did not answer.
+    """
     try:
-        written = registry.version(model, number).tags.keys() & set(PROMOTION_TAGS)
-    except ModelsError:
+        now = promotion_tags(registry.version(model, number))
+    except ModelsError as error:
+        if error.code != "model-missing":
+            raise
         return
-    for key in sorted(written):
+    for key in now.keys() - tags.keys():
         registry.delete_version_tag(model, number, key)
+    for key, value in tags.items():
+        if now.get(key) != value:
+            registry.set_version_tag(model, number, key, value)
 
 
 def word(version: int | None) -> str:

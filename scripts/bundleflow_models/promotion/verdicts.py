@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.interfaces import Registry
 from bundleflow_models.promotion.records import ModelState, VersionState
+from bundleflow_models.verdict.gate import Gate
 from bundleflow_models.verdict.record import NO_CHAMPION, TAG_CHAMPION, TAG_RESULT, TAG_RUN, TAG_SHA256, VERDICT_ARTIFACT, Result, Verdict
 
 SINCE_TAG = "bundleflow_champion_since"
@@ -64,6 +65,34 @@ def check_passed(verdict: Verdict) -> None:
         )
 
 
+def check_gate(verdict: Verdict, gate: Gate) -> None:
+    """Check that a verdict was reached by the gate file that is in force, and on the table that it names.
+
+    Args:
+        verdict: The verdict.
+        gate: The gate file; one without a table leaves the hold-out to who judges.
+
+    Raises:
+        ModelsError: `no-verdict`: another gate file or another hold-out was used.
+    """
+    label = f"version {verdict.version} of {verdict.model}"
+    if verdict.gate_sha256 != gate.sha256:
+        raise ModelsError(
+            "no-verdict",
+            f"The verdict on {label} was reached by another gate file than the one in force (digest {verdict.gate_sha256[:12]}; the file "
+            f"in force has {gate.sha256[:12]}).",
+            fix="Judge the version by the model's gate file (`gate:` in the flow file), as it is in the commit that promotes.",
+        )
+    table = gate.table(verdict.model)
+    if table is not None and _plain(verdict.holdout_source) != _plain(f"table {table}"):
+        raise ModelsError(
+            "no-verdict",
+            f"The verdict on {label} was not reached on the hold-out that the gate file names, the table {table}, but on rows of another "
+            f"place: {verdict.holdout_source or 'unknown'}.",
+            fix="Judge the version without giving a hold-out (`--holdout`): the gate file's own table is taken then.",
+        )
+
+
 def check_compared(verdict: Verdict, model: ModelState) -> None:
     """Check that the champion is still the one that a verdict compared with, and has been since before it.
 
@@ -84,6 +113,11 @@ def check_compared(verdict: Verdict, model: ModelState) -> None:
         f"The verdict on version {verdict.version} of {verdict.model} does not hold any more: {why}.",
         fix="Judge the version again (`bundleflow model verdict`), then have it approved again.",
     )
+
+
+def _plain(place: str) -> str:
+    """A table's name as others write the same: without the quotes, and case does not count."""
+    return place.replace("`", "").lower()
 
 
 def _moment(text: str) -> datetime:

@@ -12,7 +12,7 @@ from datetime import datetime
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion.endpoint import Switch
 from bundleflow_models.promotion.interfaces import Endpoints, Files, Registry
-from bundleflow_models.promotion.lock import Lock, Tell, utc_now
+from bundleflow_models.promotion.lock import SILENCE_S, Lock, LockLostError, Tell, age, utc_now
 from bundleflow_models.promotion.records import ModelState, Pace
 from bundleflow_models.promotion.snapshot import Snapshot, word
 
@@ -108,8 +108,12 @@ class Work:
     def undoing(self, before: Snapshot) -> Iterator[None]:
         """Bring everything back to what it was when the work inside fails or is stopped.
 
+        A holder that was silent for too long may have lost the lock by then, and what it began was undone by the next one: what stands
+        now is not its own to bring back.
+
         Raises:
             NotRestoredError: That failed too.
+            LockLostError: `locked`: the lock is another's; nothing was brought back.
         """
         self.lock.write(before.as_dict())
         try:
@@ -117,9 +121,14 @@ class Work:
             # From here on there is nothing to go back to, should this process die before the lock is gone.
             self.lock.write({})
         except BaseException as error:
-            self.tell(f"{before.model}: stopped ({error or type(error).__name__}); everything goes back to what it was")
             try:
+                self.lock.check()
+                self.tell(f"{before.model}: stopped ({error or type(error).__name__}); everything goes back to what it was")
                 self._restore(before)
+            except LockLostError as lost:
+                self.tell(f"{before.model}: stopped ({error or type(error).__name__}); {lost.cause}")
+                if isinstance(error, ModelsError):
+                    raise lost from error
             except BaseException as second:
                 raise _not_restored(before, error, second) from error
             raise
@@ -174,7 +183,8 @@ def _not_restored(before: Snapshot, error: BaseException, second: BaseException)
     return NotRestoredError(
         error.code if isinstance(error, ModelsError) else "endpoint-failed",
         f"{cause} Going back failed as well: {second or type(second).__name__}",
-        fix=f"`bundleflow model rollback` brings {before.model} back to {word(before.champion)}; so does the next promotion.",
+        fix=f"`bundleflow model rollback --force-lock` brings {before.model} back to {word(before.champion)}; so does whoever promotes it "
+        f"next, {age(SILENCE_S)} from now.",
     )
 
 

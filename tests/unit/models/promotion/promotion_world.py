@@ -13,12 +13,21 @@ from bundleflow_models.promotion import Approval, Pace, PromotionRequest, Worksp
 from bundleflow_models.promotion.endpoint import traffic
 from bundleflow_models.promotion.probe import PROBE_FILE
 from bundleflow_models.promotion.records import EndpointState, ModelState, VersionState
+from bundleflow_models.verdict.gate import load_gate
 from bundleflow_models.verdict.record import VERDICT_ARTIFACT, Result, Verdict
 
 MODEL = "prod.iris.classifier"
 ENDPOINT = "iris-prod"
 START = datetime(2026, 1, 5, 12, 0, tzinfo=UTC)
 PACE = Pace(poll_s=0.0, update_limit_s=5.0)
+GATE_FILE = {
+    "version": 1,
+    "problem": "classification",
+    "primary": "f1_macro",
+    "holdout": {"label": "y", "table": "`{catalog}`.`{schema}`.holdout"},
+}
+"""The gate file of the model, by which `judged` judges."""
+GATE = load_gate(GATE_FILE)
 ROWS = {"dataframe_split": {"columns": ["x"], "data": [[1.0], [2.0]]}}
 
 
@@ -74,6 +83,11 @@ class World:
     def tags(self, number: int) -> Mapping[str, str]:
         return self.versions[(MODEL, number)].tags
 
+    def picture(self) -> Any:
+        """Everything that a promotion can change: aliases and routes, tags of the model, of each version, files."""
+        versions = {number: dict(version.tags) for (_, number), version in self.versions.items()}
+        return self.state(), dict(self.models[MODEL].tags), versions, set(self.files)
+
     def set_aliases(self, **aliases: int) -> None:
         self.models[MODEL] = replace(self.models[MODEL], aliases={name.replace("_", "-"): number for name, number in aliases.items()})
 
@@ -88,7 +102,8 @@ class World:
         run = f"run-{number}"
         compared = str(champion) if champion is not None else "none"
         given = {"model": MODEL, "version": str(number), "champion": compared, "created": self.now.isoformat(), "run": run}
-        verdict = Verdict(Result(decision), "f1", "superior", "0" * 64, **{**given, **changed})
+        by = {"gate_sha256": GATE.sha256, "holdout_source": f"table {GATE.table(MODEL)}"}
+        verdict = Verdict(Result(decision), "f1_macro", "superior", **{**by, **given, **changed})
         self.artifacts[(run, VERDICT_ARTIFACT)] = json.dumps(verdict.as_dict(), indent=2).encode()
         if probe:
             self.artifacts[(run, PROBE_FILE)] = json.dumps({"request": ROWS, "predictions": self.answers[number]}).encode()
@@ -243,7 +258,9 @@ class Serving:
         assert request == ROWS
         config = self.world.endpoints[name].config
         chosen = entity or max(traffic(config), key=lambda each: traffic(config)[each])
-        number = next(int(each["entity_version"]) for each in config["served_entities"] if each["name"] == chosen)
+        number = next((int(each["entity_version"]) for each in config["served_entities"] if each["name"] == chosen), 0)
+        if not number:
+            raise ModelsError("endpoint-failed", f"{name} serves no {chosen}.", fix="")
         return {"predictions": self.world.answers[number]}
 
 

@@ -8,10 +8,11 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from promotion_world import ENDPOINT, MODEL, PACE, World, request, world
+from promotion_world import ENDPOINT, GATE, GATE_FILE, MODEL, PACE, World, request, world
 
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion import Promotion, PromotionRequest, RollbackRequest, promote, rollback
+from bundleflow_models.verdict.gate import load_gate
 from bundleflow_models.verdict.record import VERDICT_ARTIFACT
 
 
@@ -145,6 +146,33 @@ def test_an_approval_is_of_one_verdict() -> None:
     assert old[:12] in refused(made, request(2, old), "not-approved").cause
     assert "none" in refused(made, request(2, ""), "not-approved").cause
     assert go(made, request(2, new)).champion == 2
+
+
+def test_only_the_gate_file_in_force_lets_a_version_through() -> None:
+    made = world()
+    lax = load_gate({**GATE_FILE, "floors": {"f1_macro": {"min": 0.01}}})
+    other = made.judged(2, champion=1, gate_sha256=lax.sha256)
+    cause = refused(made, request(2, other, gate=GATE), "no-verdict").cause
+    assert lax.sha256[:12] in cause
+    assert GATE.sha256[:12] in cause
+    assert go(made, request(2, made.judged(2, champion=1), gate=GATE)).champion == 2
+
+
+@pytest.mark.parametrize("source", ["file easy.csv", "given by the caller", "table prod.iris.easy", ""])
+def test_only_the_table_that_the_gate_names_is_the_hold_out(source: str) -> None:
+    made = world()
+    digest = made.judged(2, champion=1, holdout_source=source)
+    cause = refused(made, request(2, digest, gate=GATE), "no-verdict").cause
+    assert "`prod`.`iris`.holdout" in cause
+    assert (source or "unknown") in cause
+    assert go(made, request(2, made.judged(2, champion=1, holdout_source="table prod.iris.holdout"), gate=GATE)).champion == 2
+
+
+def test_a_gate_without_a_table_leaves_the_hold_out_to_who_judges() -> None:
+    made = world()
+    free = load_gate({**GATE_FILE, "holdout": {"label": "y"}})
+    digest = made.judged(2, champion=1, gate_sha256=free.sha256, holdout_source="given by the caller")
+    assert go(made, request(2, digest, gate=free)).champion == 2
 
 
 def test_a_version_that_is_not_there() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import argparse
 import json
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
@@ -11,6 +13,7 @@ import pytest
 from promotion_world import MODEL, Killed, World, request, world
 from test_promotion import back, go
 
+from bundleflow.commands import model_rollback
 from bundleflow_models.errors import ModelsError
 from bundleflow_models.promotion import Approval
 from bundleflow_models.promotion.lock import SILENCE_S, lock_path
@@ -122,43 +125,6 @@ def test_killed_at_any_point_it_is_repaired(repair: str) -> None:
         assert not made.files or not (cut_off or finished)
 
 
-def test_a_lock_of_a_living_holder_is_kept_and_one_of_a_dead_holder_is_not() -> None:
-    made = prepared()
-
-    def meet(name: str, _: int) -> None:
-        if name == "ask":
-            made.dead = True
-            raise Killed
-
-    made.meet = meet
-    with pytest.raises((Killed, ModelsError)):
-        promoted(made)
-    made.meet, made.dead = (lambda *_: None), False
-    made.later(SILENCE_S - 1)
-    with pytest.raises(ModelsError, match="run 1 since 2026-01-05 12:00:00 UTC \\(10 min\\)") as caught:
-        back(made)
-    assert caught.value.code == "locked"
-    made.later(2)
-    assert "had been cut off" in back(made).notes[0]
-    assert made.state() == BEFORE
-
-
-def test_a_holder_that_lost_its_lock_stops_and_changes_nothing_more() -> None:
-    made = prepared()
-
-    def meet(name: str, _: int) -> None:
-        if name == "update":
-            made.meet = lambda *_: None
-            made.later(SILENCE_S + 1)
-            back(made)
-
-    made.meet = meet
-    with pytest.raises(ModelsError) as caught:
-        promoted(made)
-    assert caught.value.code == "locked"
-    assert made.alias("champion") == 1
-
-
 def test_going_back_that_fails_keeps_the_lock_and_says_how_to_go_on() -> None:
     made = prepared()
     made.answers[2] = ["another flower", 1]
@@ -172,18 +138,107 @@ def test_going_back_that_fails_keeps_the_lock_and_says_how_to_go_on() -> None:
     with pytest.raises(ModelsError, match="Going back failed as well") as caught:
         promoted(made)
     assert caught.value.code == "endpoint-failed"
-    assert "bundleflow model rollback" in caught.value.fix
     assert made.files
-    back(made, force_lock=True)
+    with pytest.raises(ModelsError, match="is being changed by"):
+        back(made)
+    # Exactly what the message says, by the command's own options.
+    said = re.search("`bundleflow model rollback ([^`]*)`", caught.value.fix)
+    assert said
+    parser = argparse.ArgumentParser()
+    model_rollback.add_arguments(parser)
+    given = parser.parse_args(["classifier", *said[1].split()])
+    back(made, force_lock=given.force_lock)
     assert made.state() == BEFORE
+    assert not made.files
 
 
-def test_an_unreadable_lock_is_named() -> None:
-    made = prepared()
-    made.files[lock_path(MODEL)] = b"{}"
-    with pytest.raises(ModelsError, match="cannot be read") as caught:
-        promoted(made)
-    assert (caught.value.code, made.state()) == ("locked", BEFORE)
+def test_rollback_of_an_alias_that_was_moved_back_by_hand_only_switches_the_endpoint() -> None:
+    made = world()
+    go(made, request(2, made.judged(2, champion=1)))
+    made.later(60)
+    made.set_aliases(champion=1, previous_champion=1)
+    (aliases, _), *noted = made.picture()
+    done = back(made)
+    assert (done.champion, done.previous, done.changed) == (1, 1, True)
+    assert "moved back to version 1 by hand" in done.notes[-1]
+    assert "only the endpoint was switched" in done.notes[-1]
+    assert made.picture() == ((aliases, {"1": 100}), *noted)
+
+
+def test_rollback_of_an_alias_that_was_moved_by_hand_that_fails_changes_nothing() -> None:
+    made = world()
+    go(made, request(2, made.judged(2, champion=1)))
+    made.set_aliases(champion=1, previous_champion=1)
+    made.broken = {1}
+    before = made.picture()
+    with pytest.raises(ModelsError, match="UPDATE_FAILED"):
+        back(made)
+    assert made.picture() == before
+
+
+def test_a_promotion_that_fails_leaves_the_records_of_the_versions_earlier_one() -> None:
+    made = world(3)
+    go(made, request(2, made.judged(2, champion=1)))
+    made.later(60)
+    go(made, request(3, made.judged(3, champion=2)))
+    made.later(60)
+    digest = made.judged(2, champion=3)
+    before = made.picture()
+    assert before[2][2]["bundleflow_replaced"] == "1"
+    made.broken = {2}
+    with pytest.raises(ModelsError, match="UPDATE_FAILED"):
+        go(made, request(2, digest))
+    assert made.picture() == before
+    made.broken = set()
+
+    def stop(name: str, _: int) -> None:
+        if name == "set_model_tag":
+            made.meet = lambda *_: None
+            raise KeyboardInterrupt
+
+    made.meet = stop
+    with pytest.raises(KeyboardInterrupt):
+        go(made, request(2, digest))
+    kept = {key: value for key, value in made.tags(2).items() if not key.startswith("bundleflow_approved")}
+    assert kept == {key: value for key, value in before[2][2].items() if not key.startswith("bundleflow_approved")}
+
+
+def test_a_rollback_that_fails_leaves_the_records_of_both_versions() -> None:
+    made = world()
+    go(made, request(2, made.judged(2, champion=1)))
+    made.later(60)
+    before = made.picture()
+
+    def stop(name: str, _: int) -> None:
+        if name == "set_version_tag" and "bundleflow_rolled_back_at" in made.tags(2):
+            made.meet = lambda *_: None
+            raise KeyboardInterrupt
+
+    made.meet = stop
+    with pytest.raises(KeyboardInterrupt):
+        back(made)
+    assert made.picture() == before
+
+
+def test_a_version_that_is_promoted_again_is_not_one_that_was_rolled_back() -> None:
+    made = world()
+    go(made, request(2, made.judged(2, champion=1)))
+    made.later(60)
+    back(made)
+    assert "bundleflow_rolled_back_at" in made.tags(2)
+    made.later(60)
+    go(made, request(2, made.judged(2, champion=1)))
+    assert not [key for key in made.tags(2) if "rolled_back" in key]
+    assert made.tags(2)["bundleflow_replaced"] == "1"
+
+
+def test_a_version_that_replaces_nothing_does_not_name_what_it_replaced_before() -> None:
+    made = world()
+    go(made, request(2, made.judged(2, champion=1)))
+    made.set_aliases()
+    made.later(60)
+    go(made, request(2, made.judged(2, champion=None)))
+    assert "bundleflow_replaced" not in made.tags(2)
 
 
 def test_an_approval_that_nobody_had_to_give() -> None:
