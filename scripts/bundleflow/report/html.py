@@ -69,7 +69,7 @@ def _environment() -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ASSETS), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    for name in ("seconds", "clock", "plural", "seen", "moment", "ref", "who", "ticks", "day", "milli", "web", "tail"):
+    for name in ("seconds", "clock", "plural", "seen", "moment", "ref", "who", "ticks", "day", "milli", "web", "head", "tail"):
         environment.filters[name] = getattr(html_format, name)
     environment.filters["words"] = words
     environment.filters["tone_of_state"] = lambda state: tone(state, final=True)

@@ -56,7 +56,15 @@ def web(url: str) -> str:
 
 def tail(text: str, limit: int = 6000) -> str:
     """The end of a long text, from the beginning of a line."""
-    return text if len(text) <= limit else "…\n" + text[-limit:].partition("\n")[2]
+    if len(text) <= limit:
+        return text
+    kept = text[-limit:]
+    return "…\n" + (kept.partition("\n")[2] or kept)
+
+
+def head(text: str, limit: int) -> str:
+    """The beginning of a long text."""
+    return text if len(text) <= limit else text[:limit] + "…"
 
 
 def plural(count: int, one: str, many: str = "") -> str:

@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
-from bundleflow.records.run import Comparison, DeploymentRecord, Lineage, RunRecord, TaskChange, TaskRecord
+from bundleflow.records.run import Comparison, DeploymentRecord, RunRecord, TaskChange, TaskRecord
 from bundleflow.report.graph_svg import Node, fits, graph_svg
 from bundleflow.report.html_format import day, plural, seconds, web
 from bundleflow.report.html_run_timeline import TimeRow, stage_rows, task_rows, time_axis
 from bundleflow.report.html_svg import axis_svg, lines_svg
 from bundleflow.report.run_graph import lineage_nodes, stage_nodes, task_nodes
+from bundleflow.report.run_room import LineageRow, lineage_rows, shortened, text_limit
+from bundleflow.report.run_times import ATTEMPTS_SHOWN
 from bundleflow.report.run_words import kind_of, tone, tone_of, words
 
 ROOM = 1040
@@ -26,6 +28,11 @@ CARDS_AT_MOST = 60
 ROWS_IN_SIGHT = 120
 """Longer timelines are shown by stages, the single tasks on a click."""
 LINEAGE_NODES = 90
+TOLD_AT_MOST = 10
+"""How many tasks stand under "What failed"."""
+CHANGES_AT_MOST = 200
+TURNS_AT_MOST, TURNS_OF_A_LARGE_RUN = 200, 20
+"""How many iterations of one task are listed."""
 TILES = {
     "newly failing": "bad", "still failing": "bad", "cancelled": "skip", "not run": "skip", "slower": "wait", "faster": "ok",
     "fixed": "ok", "new": "skip", "gone": "skip",
@@ -38,7 +45,13 @@ MINUS = "\u2212"
 
 @dataclass(frozen=True)
 class TaskView:
-    """One task: `repair` is the number of the repair that ran it, 0 for none; `carded` whether it has a part of its own."""
+    """One task.
+
+    Args:
+        repair: Number of the repair that ran it; 0 for none.
+        carded: Whether it has a part of its own.
+        told: Whether its trace stands under "What failed", so that it is not printed again.
+    """
 
     task: TaskRecord
     number: int
@@ -47,6 +60,7 @@ class TaskView:
     link: str
     repair: int
     carded: bool = True
+    told: bool = False
 
     @property
     def anchor(self) -> str:
@@ -86,7 +100,16 @@ class ChangeRow:
 
 @dataclass(frozen=True)
 class RunPageView:
-    """All that the page shows; `facts` are pairs of a name and a value."""
+    """All that the page shows.
+
+    Args:
+        facts: Pairs of a name and a value.
+        tiles: Tone, number and what it counts.
+        lineage_more: How many tasks are left out of `lineage_rows`.
+        untold: How many tasks failed, were tried again or left an output and have no part of their own all the same.
+        cut_to: To how many characters errors, traces and outputs were cut; 0 when they were not.
+        turns_shown: How many iterations of a task are listed.
+    """
 
     run: RunRecord
     tone: str
@@ -105,10 +128,17 @@ class RunPageView:
     computes: Sequence[ComputeRow]
     changes: Sequence[ChangeRow]
     lineage: Drawing
-    lineage_rows: Sequence[tuple[str, Sequence[str], Sequence[str]]]
+    lineage_rows: Sequence[LineageRow]
+    lineage_more: int
     duration_s: float
     link: str
     commit_link: str
+    untold: int
+    cut_to: int
+    turns_shown: int
+    attempts_shown: int = ATTEMPTS_SHOWN
+    told_at_most: int = TOLD_AT_MOST
+    changes_at_most: int = CHANGES_AT_MOST
 
 
 def run_view(run: RunRecord) -> RunPageView:
@@ -118,14 +148,19 @@ def run_view(run: RunRecord) -> RunPageView:
         TaskView(task, number, tone_of(task), kind_of(task), web(task.url), by_run.get(task.run_id, 0))
         for number, task in enumerate(run.tasks, 1)
     ]
-    cards = _cards(views)
-    if len(cards) < len(views):
-        own = {view.number for view in cards}
-        views = [replace(view, carded=view.number in own) for view in views]
+    own = {view.number for view in _cards(views)}
+    untold = len([view for view in _telling(views) if view.number not in own])
+    told = {view.number for view in [view for view in views if view.tone == "bad"][:TOLD_AT_MOST]}
+    views = [replace(view, carded=view.number in own, told=view.number in told) for view in views]
+    large = len(views) > CARDS_AT_MOST
+    cut_to = text_limit([view.task for view in views if view.carded or view.told]) if large else 0
+    if cut_to:
+        views = [replace(view, task=shortened(view.task, cut_to)) for view in views]
     anchors = {view.task.key: f"#{view.anchor}" for view in views}
     nodes = task_nodes(run, anchors)
     collapsed = not fits(nodes)
     scale, begin = time_axis(run)
+    by_task, more_tasks = lineage_rows(run.lineage)
     stages = stage_rows(run, scale, begin) if len(run.tasks) > ROWS_IN_SIGHT else []
     return RunPageView(
         run=run,
@@ -140,15 +175,19 @@ def run_view(run: RunRecord) -> RunPageView:
         stages=stages,
         rows=task_rows(run, scale, begin),
         tasks=views,
-        cards=cards,
+        cards=_cards(views),
         failed=[view for view in views if view.tone == "bad"],
         computes=_computes(views),
         changes=_changes(run.comparison),
         lineage=_lineage_drawing(run, anchors),
-        lineage_rows=_lineage_rows(run.lineage),
+        lineage_rows=by_task,
+        lineage_more=more_tasks,
         duration_s=scale.length if not run.duration_ms else run.duration_ms / 1000,
         link=web(run.url),
         commit_link=_commit_link(run.deployment),
+        untold=untold,
+        cut_to=cut_to,
+        turns_shown=TURNS_OF_A_LARGE_RUN if large else TURNS_AT_MOST,
     )
 
 
@@ -156,9 +195,11 @@ def _cards(views: Sequence[TaskView]) -> list[TaskView]:
     """The tasks that have a part of their own: all of a small run; of a large one those with something to tell, failed ones first."""
     if len(views) <= CARDS_AT_MOST:
         return list(views)
-    telling = [view for view in views if view.task.failed or view.task.attempt or view.task.output]
-    telling.sort(key=lambda view: (not view.task.failed, view.number))
-    return telling[:CARDS_AT_MOST]
+    return sorted(_telling(views), key=lambda view: (view.tone != "bad", not view.task.failed, view.number))[:CARDS_AT_MOST]
+
+
+def _telling(views: Sequence[TaskView]) -> list[TaskView]:
+    return [view for view in views if view.task.failed or view.task.attempt or view.task.output]
 
 
 def _drawing(nodes: Sequence[Node], title: str) -> Drawing:
@@ -173,14 +214,6 @@ def _lineage_drawing(run: RunRecord, anchors: Mapping[str, str]) -> Drawing:
         return Drawing(NOTHING)
     nodes = lineage_nodes(run, run.lineage, anchors)
     return _drawing(nodes, f"Tables of {run.title}") if len(nodes) <= LINEAGE_NODES else Drawing(NOTHING)
-
-
-def _lineage_rows(lineage: Lineage | None) -> list[tuple[str, Sequence[str], Sequence[str]]]:
-    """What each task read and wrote; an empty name stands for the run as a whole."""
-    if lineage is None:
-        return []
-    keys = dict.fromkeys(use.task for use in lineage.uses)
-    return [(key, lineage.names(write=False, task=key), lineage.names(write=True, task=key)) for key in keys]
 
 
 def _computes(views: Sequence[TaskView]) -> list[ComputeRow]:

@@ -10,7 +10,7 @@ from bundleflow.records.run import Attempt, RunRecord, TaskRecord
 from bundleflow.report.html_format import seconds
 from bundleflow.report.html_svg import Axis, Part, axis, bars_svg
 from bundleflow.report.run_graph import stage_name, stages_of
-from bundleflow.report.run_times import spans
+from bundleflow.report.run_times import ATTEMPTS_SHOWN, spans
 from bundleflow.report.run_words import tone, tone_of, words
 
 _WORST_FIRST = ("bad", "wait", "ok", "skip", "plan")
@@ -44,7 +44,7 @@ def task_rows(run: RunRecord, scale: Axis, begin: int) -> list[TimeRow]:
     """A line for each task."""
     rows = []
     for number, task in enumerate(run.tasks, 1):
-        parts = [part for attempt in task.earlier for part in _earlier(attempt, begin)] + _parts(task, begin, scale)
+        parts = [part for attempt in task.earlier[-ATTEMPTS_SHOWN:] for part in _earlier(attempt, begin)] + _parts(task, begin, scale)
         rows.append(TimeRow(task.key, f"#t{number}", _detail(task), words(task.state), bars_svg(scale, parts) if parts else Markup()))
     return rows
 

@@ -10,8 +10,9 @@ from markupsafe import Markup, escape
 
 from bundleflow.report.html_format import clock, seconds
 
-_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, 86400)
-"""Distances of marks on a time axis, in seconds."""
+_DAY = 86400
+_STEPS = (1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 14400, 43200, _DAY)
+"""Distances of marks on a time axis, in seconds; beyond the last one they are round numbers of days, below the first of seconds."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,9 @@ def axis(length: float, wanted: int = 6) -> Axis:
     """An axis of `length` seconds with about `wanted` marks at round numbers."""
     length = max(length, 0.001)
     rough = length / wanted
-    steps = _STEPS if rough >= 1 else tuple(10.0 ** floor(log10(rough)) * factor for factor in (1, 2, 5, 10))
+    unit = 1 if rough < 1 else _DAY
+    power = unit * 10.0 ** floor(log10(rough / unit))
+    steps = _STEPS if 1 <= rough <= _DAY else tuple(power * factor for factor in (1, 2, 5, 10))
     step = next((each for each in steps if each >= rough), steps[-1])
     return Axis(length, tuple(step * number for number in range(int(length / step) + 1)))
 

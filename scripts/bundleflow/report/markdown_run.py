@@ -6,9 +6,11 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from bundleflow.records.run import Comparison, Lineage, RunRecord, TaskRecord
-from bundleflow.report.html_format import day
+from bundleflow.report.html_format import day, plural
 from bundleflow.report.markdown import block, code, duration, escape, fit, fold, html_text, link, table
 from bundleflow.report.markdown_run_graph import graph, lineage_graph, timeline
+from bundleflow.report.run_room import lineage_rows
+from bundleflow.report.run_times import ATTEMPTS_SHOWN
 from bundleflow.report.run_words import kind_of, mark, tone_of, words
 
 TABLE_TASKS = 300
@@ -123,20 +125,25 @@ def _compute(run: RunRecord) -> str:
 def _lineage(run: RunRecord, lineage: Lineage) -> str:
     """Tables by task, and the picture of them."""
     note = f"\n\n{escape(lineage.note, 800)}" if lineage.note else ""
-    rows = []
-    for key in dict.fromkeys(use.task for use in lineage.uses):
-        read, wrote = (", ".join(code(name, 120) for name in lineage.names(write=write, task=key)[:20]) for write in (False, True))
-        rows.append([code(key, 100) if key else "the run", read, wrote])
+    shown, more = lineage_rows(lineage)
+    rows = [
+        [code(row.task, 100) if row.task else "the run", _names(row.read, row.more_read), _names(row.wrote, row.more_wrote)]
+        for row in shown
+    ]
     parts = [f"From {code(lineage.source, 120)}.{note}"]
     parts += [_named("Upstream, only read", lineage.upstream), _named("Downstream, written", lineage.downstream)]
     parts += [lineage_graph(run)] if rows else []
-    parts += ["\n".join(table(["task", "read", "wrote"], rows[:TABLE_TASKS]))] if rows else []
+    parts += ["\n".join(table(["task", "read", "wrote"], rows))] if rows else []
+    parts += [f"_… and {plural(more, 'more task')}._"] if more else []
     return fold(f"tables read and written ({len({use.name for use in lineage.uses})})", "\n\n".join(part for part in parts if part))
 
 
 def _named(title: str, names: Sequence[str]) -> str:
-    shown = ", ".join(code(name, 120) for name in names[:TABLES_NAMED])
-    return f"{title}: {shown}" + (f" and {len(names) - TABLES_NAMED} more" if len(names) > TABLES_NAMED else "") if names else ""
+    return f"{title}: {_names(names[:TABLES_NAMED], len(names) - TABLES_NAMED)}" if names else ""
+
+
+def _names(names: Sequence[str], more: int) -> str:
+    return ", ".join(code(name, 120) for name in names) + (f" and {more} more" if more > 0 else "")
 
 
 def _attempts(run: RunRecord) -> str:
@@ -146,10 +153,13 @@ def _attempts(run: RunRecord) -> str:
         for repair in run.repairs
     ]
     for task in run.tasks:
-        for each in task.earlier[:10]:
+        if len(task.earlier) > ATTEMPTS_SHOWN:
+            lines.append(f"* {code(task.key, 100)}: {plural(len(task.earlier) - ATTEMPTS_SHOWN, 'earlier attempt')} before these")
+        for each in task.earlier[-ATTEMPTS_SHOWN:]:
             when = f"{day(each.start_ms)}, {duration(each.duration_ms)}" + (f": {escape(each.message, 200)}" if each.message else "")
             lines.append(f"* {code(task.key, 100)} attempt {each.number + 1}: {escape(words(each.state))}, {when}")
-    return "\n".join(lines[:TABLE_TASKS])
+    more = [f"\n_… and {len(lines) - TABLE_TASKS} more._"] if len(lines) > TABLE_TASKS else []
+    return "\n".join([*lines[:TABLE_TASKS], *more])
 
 
 def _error(task: TaskRecord) -> str:

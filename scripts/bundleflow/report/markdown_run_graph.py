@@ -75,7 +75,8 @@ def timeline(run: RunRecord) -> str:
         # A section's and a bar's name end at a colon; plain words are all that is let through.
         lines.append(f"  section {_plain(task.key)}")
         lines += _bars(task)
-    return "```mermaid\n" + "\n".join(lines) + "\n```"
+    text = "```mermaid\n" + "\n".join(lines) + "\n```"
+    return text if len(text) <= CHARACTERS_AT_MOST else ""
 
 
 def _bars(task: TaskRecord) -> list[str]:

@@ -77,20 +77,23 @@ def stages_of(run: RunRecord) -> list[list[TaskRecord]]:
 def lineage_nodes(run: RunRecord, lineage: Lineage, links: Mapping[str, str] | None = None) -> list[Node]:
     """Tables and the tasks between them: an arrow into a task for each table it read, out of it for each that it wrote.
 
-    A table that a task both read and wrote stands right of it. Where the task of a use is not known, the run stands for it.
+    A table that a task both read and wrote stands right of it. Where the task of a use is not known, the run stands for it, under a name
+    that no task has.
     """
+    tasks = {task.key: task for task in run.tasks}
+    whole = next(name for name in (run.title, f"run {run.run_id}", f"the whole run {run.run_id}") if name not in tasks)
     kinds: dict[str, str] = {}
     readers: dict[str, dict[str, None]] = {}
     writers: dict[str, dict[str, None]] = {}
     for use in lineage.uses:
         kinds.setdefault(use.name, use.kind)
-        task = use.task or run.title
+        task = use.task or whole
         if use.write:
             writers.setdefault(use.name, {}).setdefault(task)
         else:
             readers.setdefault(task, {}).setdefault(use.name)
-    tasks = {task.key: task for task in run.tasks}
-    users = [key for key in [*tasks, run.title] if key in readers or any(key in each for each in writers.values())]
+    used = set(readers).union(*writers.values())
+    users = [key for key in [*tasks, whole] if key in used]
     names = {name: _apart(name, users) for name in kinds}
     nodes = []
     for key in dict.fromkeys(users):

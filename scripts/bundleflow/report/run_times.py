@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from bundleflow.records.run import TaskRecord
 
+ATTEMPTS_SHOWN = 10
+"""How many earlier attempts of a task a report shows, the last ones."""
 SLACK_MS = 1000
 """The API rounds each duration by itself."""
 

@@ -234,3 +234,26 @@ def pages_of_a_thousand() -> Sequence[Json]:
     pages = [top | {"tasks": tasks[start : start + 100], "next_page_token": f"p{start + 100}"} for start in range(0, 1000, 100)]
     del pages[-1]["next_page_token"]
     return pages
+
+
+def full_thousand() -> RunRecord:
+    """The run of 1,000 tasks with all that makes a page long: 30 errors with traces, 50 outputs, 10,000 rows of lineage, 300 changes."""
+    from dataclasses import replace
+
+    run = run_of(pages_of_a_thousand())
+    line = "ValueError: <row> \"7\" & 'more' in /Volumes/prod/landing/files/orders.csv\n"
+    long = line * (20_000 // len(line))
+    tasks = []
+    for number, each in enumerate(run.tasks):
+        if number % 33 == 0 and number < 990:
+            each = replace(each, result_state="FAILED", message="Workload failed.", error=long[:2000], trace=long)
+        elif number % 20 == 1:
+            each = replace(each, output=long)
+        tasks.append(each)
+    uses = [
+        TableUse(f"prod.silver.table_of_some_length_{number % 5000:04}", write=number % 2 == 1, task=tasks[number % 1000].key)
+        for number in range(10_000)
+    ]
+    changes = tuple(TaskChange(each.key, "slower", 20_000, 40_000) for each in tasks[:300])
+    before = Comparison(90, f"{HOST}/jobs/7/runs/90?o=1", "TERMINATED", "SUCCESS", BEGIN - 86_400_000, 600_000, changes)
+    return replace(run, tasks=tuple(tasks), lineage=Lineage(tuple(uses)), comparison=before)
