@@ -29,8 +29,11 @@ from rehearsal.scenarios.outcomes import Queried, RunEnds, TasksEnd
 
 TEMPLATE, JOB, OWNER = "pdf-chatbot", "PDFChatbotJob", "platform-owner"
 TASKS = ("01-PDF-Advance-Data-Preprocessing", "02-Advanced-Chatbot-Chain", "03-Offline-Evaluation", "04-Deploy-Model-As-Endpoint")
-DOCUMENTS, PAGES, JUDGING = 4, 36, 24
-"""PDFs of the template's samples, their pages, and the questions of each answerable kind that judge."""
+DOCUMENTS, PAGES, TICKETS_PAGES, JUDGING = 4, 36, 9, 24
+"""PDFs of the template's samples, their pages, those of tickets.pdf, and the questions of each answerable kind that judge."""
+
+SOURCE = '"sources": [{"document": "tickets.pdf", "page": 1,'
+"""How the sources begin that the endpoint names for the job's first question, by the fact that it asks for."""
 
 _LONGER_CHUNKS = Change(
     message="Embed longer parts of a page",
@@ -69,7 +72,7 @@ _TOUCHED = ("tables read and written", "/documents/safety.pdf", ".chunks", ".emb
 """What the report of a run must name as read or written."""
 
 
-def _answers(stage: str) -> tuple[Expectation, ...]:
+def _answers(stage: str, workflow: str) -> tuple[Expectation, ...]:
     """What holds after the job ran in a stage: every task, the tables, the measures, and the endpoint's answer."""
     return (
         Deployed(stage),
@@ -83,6 +86,7 @@ def _answers(stage: str) -> tuple[Expectation, ...]:
             _MEASURED,
             (("lexical", "hit_at_3", str(JUDGING), "true"), ("unanswerable", "abstained", str(JUDGING // 2), "true")),
         ),
+        Says(workflow, "deploy", SOURCE),
         SmokePassed(stage),
         Recorded(stage),
     )
@@ -102,14 +106,14 @@ PDF_CHATBOT = Story(
         ),
         Scene(
             "Longer chunks, as a pull request",
-            "all four tasks run on one document, in a deployment of its own",
+            "all four tasks and the integration test run on one document, in a deployment of its own",
             OpenPull("feature/longer-chunks", "main", _LONGER_CHUNKS, "Embed longer parts of a page"),
             (
                 WorkflowEnds("bundle-ci.yml"),
                 WorkflowEnds("run-tests.yml"),
                 OneComment(),
                 OwnDeploymentGone("test"),
-                Says("run-tests.yml", "integration", '"documents": 1'),
+                Says("run-tests.yml", "integration", f'"checked": {{"documents": 1, "pages": {TICKETS_PAGES}'),
                 NotDeployed("staging"),
             ),
             needs_stages=("test",),
@@ -119,7 +123,7 @@ PDF_CHATBOT = Story(
             "Merge to main",
             "in staging, all documents read, answers measured, the endpoint asked",
             MergePull("main"),
-            (WorkflowEnds("cd-staging.yml"), *_answers("staging"), ReleaseProposed("release"), NotDeployed("prod")),
+            (WorkflowEnds("cd-staging.yml"), *_answers("staging", "cd-staging.yml"), ReleaseProposed("release"), NotDeployed("prod")),
             needs_stages=("staging",),
             needs_job=JOB,
         ),
@@ -127,7 +131,7 @@ PDF_CHATBOT = Story(
             "Merge to release, approved",
             "in production as approved, measured and asked there",
             MergePull("release", who="release-manager"),
-            (WorkflowEnds("cd-prod.yml"), GateAsked("prod"), *_answers("prod")),
+            (WorkflowEnds("cd-prod.yml"), GateAsked("prod"), *_answers("prod", "cd-prod.yml")),
             gate=Gate("prod"),
             needs_stages=("staging", "prod"),
             needs_job=JOB,

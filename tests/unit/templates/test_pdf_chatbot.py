@@ -120,8 +120,22 @@ def test_the_endpoint_is_switched_by_the_job_and_no_resource(project: Path) -> N
 def test_flow_file_agrees_with_the_bundle(project: Path) -> None:
     flow = load_flow(project / "bundleflow.yml")
     assert {stage.target for stage in flow.stages.values()} == set(read(project / "databricks.yml")["targets"])
-    assert {name for stage in flow.stages.values() for name in stage.run} == {pdf_chatbot.JOB}
+    ran = {name: stage.run for name, stage in flow.stages.items() if stage.run}
+    assert ran == {"test": (pdf_chatbot.JOB, "check_answers"), "staging": (pdf_chatbot.JOB,), "prod": (pdf_chatbot.JOB,)}
+    targets = read(project / "databricks.yml")["targets"]
+    assert [name for name, target in targets.items() if target.get("resources")] == ["test"], "the integration test is nowhere else"
     assert set(flow.policy.protect) == set(resources(project)) - {"jobs"}
+
+
+def test_the_integration_test_runs_where_the_job_does(plain: Path, renamed: Path) -> None:
+    for project in (plain, renamed):
+        checks = read(project / "databricks.yml")["targets"]["test"]["resources"]["jobs"]["check_answers"]
+        (task,) = checks["tasks"]
+        for field in ("environment_key", "existing_cluster_id", "libraries"):
+            assert task.get(field) == job(project)["tasks"][0].get(field)
+        assert checks.get("environments") == job(project).get("environments")
+        assert "${var.suffix}" in checks["name"]
+        assert (project / task["notebook_task"]["notebook_path"]).is_file()
 
 
 def test_every_name_of_the_test_target_has_the_suffix(project: Path) -> None:
@@ -170,6 +184,10 @@ def test_the_story_counts_what_is_there(plain: Path) -> None:
     with (plain / "evaluation" / "questions.csv").open(encoding="utf-8") as file:
         rows = list(csv.DictReader(file))
     assert len(facts) == pdf_chatbot.PAGES
+    assert sum(fact["document"] == "tickets.pdf" for fact in facts) == pdf_chatbot.TICKETS_PAGES
+    question = job(plain)["tasks"][-1]["notebook_task"]["base_parameters"]["first_question"]
+    (asked,) = [fact for fact in facts if fact["lexical"] == question]
+    assert f'"document": "{asked["document"]}", "page": {asked["page"]},' in pdf_chatbot.SOURCE
     judging = [row["kind"] for row in rows if row["purpose"] == "judging"]
     assert (judging.count("lexical"), judging.count("paraphrased"), judging.count("unanswerable")) == (24, 24, 12)
     assert judging.count("lexical") == pdf_chatbot.JUDGING
@@ -341,7 +359,7 @@ def test_linters_find_nothing(renamed: Path, command: list[str]) -> None:
 def test_its_own_unit_tests_pass(renamed: Path) -> None:
     done = own_tests(renamed)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "59 passed" in done.stdout
+    assert "60 passed" in done.stdout
 
 
 @pytest.mark.parametrize(("shape", "target"), [*(("plain", target) for target in ("dev", "test", "staging", "prod")), ("renamed", "prod")])

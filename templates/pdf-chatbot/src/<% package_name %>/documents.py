@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,15 +26,17 @@ class Document:
     Args:
         name: Its file name.
         content: Its bytes.
+        sample: Whether it is a sample of the project, laid there by `fetch`.
     """
 
     name: str
     content: bytes
+    sample: bool = False
 
     @property
     def sha256(self) -> str:
         """Digest of its bytes."""
-        return hashlib.sha256(self.content).hexdigest()
+        return _digest(self.content)
 
 
 @dataclass(frozen=True)
@@ -91,8 +92,8 @@ def fetch(volume: str, wanted: str, sample_folder: str = "") -> list[Document]:
     Args:
         volume: Folder of the volume (`/Volumes/catalog/schema/documents`).
         wanted: File names with commas between them, or `all`.
-        sample_folder: Folder with sample PDFs. Where it is given, the wanted ones are laid into the volume first. Empty: they come from
-            outside.
+        sample_folder: Folder with sample PDFs. Where it is given, the wanted ones are laid into the volume first, but never over a PDF
+            that is no sample laid before. Empty: they come from outside.
 
     Returns:
         The documents by name.
@@ -102,8 +103,28 @@ def fetch(volume: str, wanted: str, sample_folder: str = "") -> list[Document]:
     """
     if sample_folder:
         for path in _chosen(Path(sample_folder), wanted):
-            shutil.copyfile(path, Path(volume) / path.name)
-    return [Document(path.name, path.read_bytes()) for path in _chosen(Path(volume), wanted)]
+            _lay(path.read_bytes(), Path(volume) / path.name)
+    return [Document(path.name, path.read_bytes(), _is_sample(path)) for path in _chosen(Path(volume), wanted)]
+
+
+def _lay(sample: bytes, path: Path) -> None:
+    """Lay a sample into the volume, with its digest beside it, unless another file has its name."""
+    if not path.is_file() or path.read_bytes() == sample or _is_sample(path):
+        path.write_bytes(sample)
+        _note(path).write_text(_digest(sample), encoding="utf-8")
+
+
+def _is_sample(path: Path) -> bool:
+    return _note(path).is_file() and _note(path).read_text(encoding="utf-8").strip() == _digest(path.read_bytes())
+
+
+def _note(path: Path) -> Path:
+    """Where the digest of the sample that was laid last is kept."""
+    return path.with_name(f"{path.name}.sample-sha256")
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _chosen(folder: Path, wanted: str) -> list[Path]:
