@@ -4,7 +4,9 @@ In a deployment job's notebooks, where `task` is the name of the approval task:
 
     workspace = promotion.open_workspace()
     approval = promotion.check_approval(workspace.registry, model, version, task)     # raises until a person approved
-    done = promotion.promote(workspace, promotion.PromotionRequest(model, version, approval, endpoint, by="deployment job"))
+    gate = verdict.load_gate("gates/iris.yml")                                        # a verdict by any other promotes nothing
+    request = promotion.PromotionRequest(model, version, approval, endpoint, by="deployment job", gate=gate)
+    done = promotion.promote(workspace, request)
 """
 
 from bundleflow_models.promotion.approvals import approval_of, check_approval, forget_approval, write_approval
