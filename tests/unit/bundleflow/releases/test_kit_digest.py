@@ -14,9 +14,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from bundleflow.records.plan import ABSENT, Action, CanonicalPlan, FieldChange, Plan, PlanEntry
+from bundleflow.records.secret import is_secret
 from bundleflow.records.volatile import VOLATILE_PATHS
 from bundleflow.releases.approved_plan import ApprovedPlan, difference, read_approved_plan, write_approved_plan
-from bundleflow.records.secret import is_secret
 from bundleflow.releases.digest import canonical_plan, digest, hide_secrets, masked
 from bundleflow.releases.read_plan import read_plan
 
