@@ -6,19 +6,21 @@ Each rate is printed with its number of judgements and its 95 % interval (Wilson
 from __future__ import annotations
 
 from collections.abc import Callable
-from math import sqrt
+from math import ceil, sqrt
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier
 
+from bundleflow.templates_callers import KIT_ROOT
 from bundleflow_models.verdict import Gate, Result, Verdict, judge, load_gate
 
 TRIALS = 1000
 ROWS = 300
-DAYS = 250
+STOCK_DAYS, STOCK_FLOOR = 650, 0.60  # the stock template's hold-out (2023-01-02 to 2025-06-30) and its gate file
 EPS = 0.03
 NOMINAL = 0.05
 Array = np.ndarray[Any, Any]
@@ -135,21 +137,28 @@ def test_a_better_model_is_promoted(record_property: Callable[[str, object], Non
     assert told(record_property, "planted better by 10 points, promoted under superior", hits) >= 0.9
 
 
-def test_a_series_without_signal_never_gets_past_the_floor(record_property: Callable[[str, object], None]) -> None:
+@pytest.mark.parametrize(("days", "floor"), [(250, 0.55), (STOCK_DAYS, STOCK_FLOOR)])
+def test_a_series_without_signal_is_never_let_through(days: int, floor: float, record_property: Callable[[str, object], None]) -> None:
+    """On a short series a low floor is passed by luck, and the naive answers refuse; the stock template's floor is not."""
     asked = gate(
         holdout={"label": "y", "order-by": "day"},
-        floors={"accuracy": {"min": 0.55}},
+        floors={"accuracy": {"min": floor}},
         baseline={"kinds": ["constant", "previous"]},
         policy={"resamples": 1000, "block": 5},
     )
-    days = pd.date_range("2026-01-01", periods=DAYS)
-    passed = floor = 0
+    dates = pd.date_range("2026-01-01", periods=days)
+    passed = lucky = 0
     for seed in range(TRIALS):
         drawn = np.random.default_rng(seed)
-        table = pd.DataFrame({"day": days, "y": drawn.choice(["up", "down"], DAYS)})
-        verdict = judge(asked, table, drawn.choice(["up", "down"], DAYS))
+        table = pd.DataFrame({"day": dates, "y": drawn.choice(["up", "down"], days)})
+        verdict = judge(asked, table, drawn.choice(["up", "down"], days))
         passed += verdict.result is Result.PASSED
-        floor += "below-floor" not in verdict.codes
-    told(record_property, f"no signal, {DAYS} days: above a floor of 0.55 by luck", floor)
-    told(record_property, f"no signal, {DAYS} days: let through as first champion", passed)
+        lucky += "below-floor" not in verdict.codes
+        assert "not-above-baseline" in verdict.codes, "luck with the floor is no knowledge"
+    told(record_property, f"no signal, {days} days: above a floor of {floor} by luck", lucky)
+    told(record_property, f"no signal, {days} days: let through as first champion", passed)
     assert passed == 0
+    if (days, floor) == (STOCK_DAYS, STOCK_FLOOR):
+        assert lucky == 0
+        assert binom.sf(ceil(floor * days) - 1, days, 0.5) < 1e-6
+        assert load_gate(KIT_ROOT / "templates" / "stock" / "gates" / "stock.yml").floors == {"accuracy": floor}

@@ -105,7 +105,7 @@ def check_copy(gate: Gate, found: str, pinned: str | None, source: str, training
     if asked == "if-recorded":
         return Check("holdout-pinned", "noted", text)
     fix = "Call `verdict.record_training(gate, holdout, training)` where it is trained, and leave `checks.leakage` on; "
-    fix += "or say `checks: {pinned: if-recorded}` in this gate file, and nobody can tell whether training saw rows of this hold-out."
+    fix += "or say `checks: {pinned: if-recorded, leakage: if-recorded}` here, and nobody can tell whether it saw rows of this hold-out."
     return Check("holdout-not-pinned", "failed", text, fix)
 
 

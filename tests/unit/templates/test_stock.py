@@ -208,6 +208,7 @@ def test_the_gate_refuses_the_control_series(plain: Path, package: dict[str, Any
 def test_the_gate_lets_the_planted_signal_pass_and_shows_why(plain: Path, package: dict[str, Any], seed: int) -> None:
     found = judged(plain, package, "synthetic", seed)
     assert (found.result, found.codes) == ("passed", ())
+    assert found.holdout_rows == 650, "by so many days the floor was chosen: no guessing reaches it"
     assert {each.against for each in found.intervals} == {"the best constant answer", "the previous answer"}
     shown = verdict_markdown(found, limit=60_000)
     assert "✅ Passed" in shown

@@ -215,7 +215,7 @@ def test_a_copy_is_judged_on_the_hold_out_of_its_own_catalog(registry: Registry)
     assert judged(recorded, here, leakage="off").codes == ("holdout-not-pinned",), "nothing was searched"
     unknown = judged(silent, here)
     assert set(unknown.codes) == {"holdout-not-pinned", "leakage-unknown"}
-    assert "pinned: if-recorded" in unknown.failed[0].fix
+    assert "{pinned: if-recorded, leakage: if-recorded}" in unknown.failed[0].fix
     assert judged(silent, here, pinned="if-recorded", leakage="if-recorded").result is Result.PASSED
     assert COPIED_FROM == FROM_TAG
 
