@@ -120,7 +120,7 @@ def test_a_report_that_cannot_be_kept_is_a_warning_and_sets_no_output(step: Step
 
 
 def test_half_a_surrogate_pair_stands_in_every_form_of_a_report(step: Step, capsys: pytest.CaptureFixture[str]) -> None:
-    task = replace(RUN.tasks[0], iterations=Iterations(1, turns=(Attempt(9),)), output="half \ud800", error="also \udfff")
+    task = replace(RUN.tasks[0], iterations=Iterations(1, turns=(Attempt(9),)), output="half \ud800", error="also \udfff", run_if="\ud800")
     run = replace(RUN, tasks=(task,), parameters=(("\ud800", "\ud800"),), deployment=DeploymentRecord("b", commit="\ud800"))
     step.leave(run)
     assert "::warning" not in step.stream.getvalue()
