@@ -156,10 +156,7 @@ def _folders(root: Path, shown: str, flow: Flow, source: YamlSource) -> tuple[li
     findings: list[Finding] = []
     folders: dict[Path, None] = {}
     for index, pattern in enumerate(flow.bundles):
-        inside = not pattern.startswith("/") and ".." not in Path(pattern).parts
-        found = sorted(path for path in root.glob(pattern) if path.is_dir()) if inside and pattern != "." else []
-        if pattern == ".":
-            found = [root]
+        found = sorted(path for path in root.glob(pattern) if path.is_dir()) if Path(pattern).parts else [root]
         if not found:
             place = source.at(("bundles", index))
             message = f"`{pattern}` is no folder of this repository. Name folders with a databricks.yml, relative to the root."

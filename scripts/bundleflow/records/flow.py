@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal, cast
 
 from bundleflow.records.errors import BundleflowError, ExitCode, FailureReason
@@ -192,6 +192,7 @@ def load_schema() -> dict[str, Any]:
 def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
     """What a schema cannot say: names that must exist, circles, stages that contradict themselves."""
     yield from _policy_problems(source)
+    yield from _bundle_problems(source)
     stages: dict[str, dict[str, Any]] = source.data["stages"]
     for name, stage in stages.items():
         at = ("stages", name)
@@ -220,6 +221,17 @@ def _meaning_problems(source: YamlSource) -> Iterator[YamlProblem]:
             yield YamlProblem(source.values[(*at, "then-propose")], f"`{shorten(branch)}` cannot be the name of a branch", fix)
         yield from _promotion_problems(source, name, stage)
     yield from _model_problems(source)
+
+
+def _bundle_problems(source: YamlSource) -> Iterator[YamlProblem]:
+    """Patterns that lead out of the repository, or that are none."""
+    for index, pattern in enumerate(source.data.get("bundles", ())):
+        parts = PurePosixPath(pattern).parts
+        fix = "Name the bundle's folder relative to the repository's root, without `..`, such as `bundles/*`."
+        if pattern.startswith("/") or ".." in parts:
+            yield YamlProblem(source.at(("bundles", index)), f"`{pattern}` of `bundles` leads out of the repository", fix)
+        elif any("**" in part and part != "**" for part in parts):
+            yield YamlProblem(source.at(("bundles", index)), f"`{pattern}` of `bundles` has a `**` beside other characters", fix)
 
 
 def _promotion_problems(source: YamlSource, name: str, stage: Mapping[str, Any]) -> Iterator[YamlProblem]:

@@ -40,18 +40,11 @@ def find_bundles(root: Path, patterns: Iterable[str]) -> list[str]:
     """Folders with a bundle that the flow file's `bundles` name, relative to the repository's root, sorted.
 
     Raises:
-        BundleflowError: `flow-invalid` when a pattern finds none, or leads out of the repository.
+        BundleflowError: `flow-invalid` when a pattern finds none.
     """
     found: set[str] = set()
     for pattern in patterns:
-        if PurePosixPath(pattern).is_absolute() or ".." in PurePosixPath(pattern).parts:
-            raise BundleflowError(
-                f"`{pattern}` of `bundles` in the flow file leads out of the repository.",
-                fix="Name the bundle's folder relative to the repository's root, without `..`, such as `bundles/*`.",
-                reason=FailureReason.FLOW_INVALID,
-                exit_code=ExitCode.USAGE,
-            )
-        folders = [root] if pattern in (".", "./") else [each for each in root.glob(pattern) if each.is_dir()]
+        folders = [root] if not PurePosixPath(pattern).parts else [each for each in root.glob(pattern) if each.is_dir()]
         here = {folder.relative_to(root).as_posix() for folder in folders if any((folder / name).is_file() for name in FILE_NAMES)}
         if not here:
             raise BundleflowError(

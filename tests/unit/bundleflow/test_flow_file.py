@@ -167,6 +167,22 @@ def test_contradictions_are_named(stages: str, cause: str, fix: str, tmp_path: P
     assert fix in error.fix
 
 
+@pytest.mark.parametrize(
+    ("pattern", "cause"),
+    [
+        ("/abs/x", "leads out of the repository"),
+        ("../q1", "leads out of the repository"),
+        ("apps/../../q1", "leads out of the repository"),
+        ("apps/**x", "has a `**` beside other characters"),
+    ],
+)
+def test_bundles_lie_in_the_repository(pattern: str, cause: str, tmp_path: Path) -> None:
+    error = error_of(f"bundles: [a, {pattern!r}]\n{LEAST}", tmp_path)
+    assert f"bundleflow.yml:1:14: `{pattern}` of `bundles` {cause}" in error.cause
+    assert "relative to the repository's root" in error.fix
+    assert flow_of(f"bundles: [a, 'x/**', './', a..b]\n{LEAST}", tmp_path).bundles == ("a", "x/**", "./", "a..b")
+
+
 def test_all_problems_are_told_and_a_misspelt_key_is_one(tmp_path: Path) -> None:
     error = error_of("version: 2\nstages: {dev: {targt: dev, environment: dev}}\npolcy: {}\n", tmp_path)
     assert error.cause.count("version") == 1

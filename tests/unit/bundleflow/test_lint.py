@@ -92,7 +92,14 @@ def test_clean_project_passes_quickly(project: Path, capsys: pytest.CaptureFixtu
         ),
         ("bundleflow.yml", "[training]", "[trainin]", "flow", 3, "names job `trainin`"),
         ("bundleflow.yml", "version: 1\n", "version: 1\nbundles: [apps/*]\n", "flow", 2, "`apps/*` is no folder"),
-        ("bundleflow.yml", "version: 1\n", "version: 1\nbundles: [../other]\n", "flow", 2, "`../other` is no folder"),
+        (
+            "bundleflow.yml",
+            "version: 1\n",
+            "version: 1\nbundles: [../other]\n",
+            "flow",
+            2,
+            "`../other` of `bundles` leads out of the repository",
+        ),
         ("databricks.yml", "targets:\n", "target:\n", "bundle", 3, "unknown key `target`. Did you mean `targets`?"),
         (
             "databricks.yml",
