@@ -17,9 +17,11 @@ EDGES_AT_MOST = 600
 
 _HEIGHT, _ROW, _GAP, _MARGIN = 52, 70, 52, 6
 _BESIDE, _BELOW = 26, 44
-_WIDTHS, _STATE_WIDTH, _SLIM = (148, 290), 200, 164
+_WIDTHS, _STATE_WIDTH, _SLIM = (148, 340), 200, 164
 _NAME_PIXELS, _STATE_PIXELS = 7.7, 6.4
 """Width of a middling character of a node's two lines."""
+_LONG_NAME, _LONG_NAME_PIXELS = 20, 8.6
+"""Names of more characters have room for the widest font that a system may show them in; a shorter one has it in the box's margin."""
 
 _SIGNS = {
     "ok": '<path d="M-3.2 .3l2.2 2.2 4.3-4.7"/>',
@@ -162,9 +164,13 @@ class Frame:
 
 def _width(nodes: Sequence[Node]) -> int:
     """Width of all boxes, by the longest text in them; a long second line is cut rather."""
-    names = max(len(node.name) * _NAME_PIXELS + _badge_width(node) for node in nodes) + 50
+    names = max(len(node.name) * _name_pixels(node.name) + _badge_width(node) for node in nodes) + 50
     states = max(len(node.state) for node in nodes) * _STATE_PIXELS + 46
     return round(min(max(names, min(states, _STATE_WIDTH), _WIDTHS[0]), _WIDTHS[1]))
+
+
+def _name_pixels(name: str) -> float:
+    return _LONG_NAME_PIXELS if len(name) > _LONG_NAME else _NAME_PIXELS
 
 
 def _edge(way: Sequence[tuple[int, int]], *, down: bool, faint: bool) -> str:
@@ -202,7 +208,7 @@ def _box(node: Node, at: tuple[int, int], width: int) -> str:
     badge = _badge(node, x + width - 8, y + 19) if node.badge else ""
     stack = f'<rect class="behind-it" x="{x + 6}" y="{y + 5}" width="{width - 12}" height="{_HEIGHT}" rx="9"/>' if node.folded else ""
     left = 34 if node.tone in _SIGNS else 14
-    shown = _cut(name, (width - left - 12 - _badge_width(node)) / _NAME_PIXELS)
+    shown = _cut(name, (width - left - 12 - _badge_width(node)) / _name_pixels(name))
     sign = f'<g class="disc" transform="translate({x + 19} {y + 19})"><circle r="7.5"/>{_SIGNS[node.tone]}</g>' if left == 34 else ""
     body = (
         f'<g class="node {escape(node.tone)}"><title>{escape(whole)}: {escape(state)}</title>{stack}'

@@ -9,6 +9,7 @@ import pytest
 import run_examples as examples
 
 from bundleflow.records.run import Attempt, Iterations, Lineage, RunRecord, TableUse, TaskRecord
+from bundleflow.report.graph_svg import Node, graph_svg
 from bundleflow.report.html import run_page
 from bundleflow.report.html_run import CARDS_AT_MOST, TURNS_AT_MOST, run_view
 from bundleflow.report.html_svg import axis
@@ -121,3 +122,15 @@ def test_the_run_has_a_box_of_its_own_where_a_task_is_called_like_the_job() -> N
     assert nodes["train"].depends_on == ("b",)
     plain = replace(run, key="job")
     assert "job" in {node.key for node in lineage_nodes(plain, Lineage((TableUse("a"),)))}
+
+
+@pytest.mark.parametrize(
+    ("name", "widest"), [("01-PDF-Advance-Data-Preprocessing", 280.3), ("04-Deploy-Model-As-Endpoint", 226.7), ("ingest_orders", 103.8)]
+)
+@pytest.mark.parametrize(("tone", "left"), [("plan", 14), ("ok", 34)])
+def test_a_name_stays_in_its_box_in_the_widest_font(name: str, widest: float, tone: str, left: int) -> None:
+    """`widest` is the name's width in DejaVu Sans Bold of 13.5 pixels, which a system without any of the page's fonts may show."""
+    drawn = graph_svg([Node(name, "", tone)], "t", least=1)
+    assert f">{name}</text>" in drawn
+    width = int(re.findall(r'<rect x="6" y="10" width="(\d+)"', drawn)[0])
+    assert left + widest <= width - 4
