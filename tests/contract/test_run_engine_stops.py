@@ -78,7 +78,8 @@ def test_a_step_of_a_cancelled_workflow_cancels_its_run(kit: Kit, jobs: Jobs) ->
 
 
 def test_a_signal_while_the_start_is_being_answered_leaves_no_run(kit: Kit, jobs: Jobs) -> None:
-    job_id = jobs.create(jobs.python("long", LONG))
+    ended = kit.folder / "ended"
+    job_id = jobs.create(jobs.python("long", f"{LONG}open({str(ended)!r}, 'w').close()\n"))
     before = len(kit.server.log())
     kit.order({"path": "*/run-now", "delay_s": 2.0})
     process = kit.spawn("start", str(job_id))
@@ -92,6 +93,7 @@ def test_a_signal_while_the_start_is_being_answered_leaves_no_run(kit: Kit, jobs
     # The command waits some seconds for the end that it asked for, no longer.
     assert done.outputs.get("result-state") in {"CANCELED", "TERMINATING"}, done.stderr
     assert [result(jobs.end(each)) for each in runs_of(jobs, job_id)] == ["CANCELED"]
+    assert not ended.exists(), "the task is killed, and not waited for"
 
 
 def test_a_stopped_watch_leaves_the_run_alone_unless_told(kit: Kit, jobs: Jobs) -> None:

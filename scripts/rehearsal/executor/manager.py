@@ -111,6 +111,8 @@ class Executor:
             return TaskResult("killed")
         self._running[spec.id] = server
         fork = await server.fork(spec.id, "task", spec.to_json(), folder, environment, folder)
+        if spec.id in self._killed:  # while the fork was asked for, so that nothing was there to be killed
+            await server.kill(spec.id)
         try:
             status = await fork.exit
         except asyncio.CancelledError:
