@@ -225,7 +225,12 @@ class ForkServer:
 def kill_group(pid: int, number: int) -> None:
     """Send a signal to a child and to everything in its session's process group; a group that is gone is no error."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(pid, number)
+        try:
+            os.killpg(pid, number)
+        except ProcessLookupError:
+            if number != signal.SIGKILL:  # another signal would meet the handlers that a child has of its parent at first
+                raise
+            os.kill(pid, number)  # it was just forked and leads no group yet
 
 
 def redirect(stdout: str, stderr: str) -> None:

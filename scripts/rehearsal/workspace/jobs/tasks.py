@@ -51,6 +51,7 @@ class TaskRunner:
         self.on_task_event: Callable[[JobRun, TaskRun, str], None] = lambda *_: None
         self._stopped: dict[int, State] = {}
         self._stoppers: dict[int, Callable[[], Awaitable[None]]] = {}
+        self._told: dict[int, State] = {}
         self._ends: dict[int, asyncio.Event] = {}
         self._background: set[asyncio.Task[None]] = set()
 
@@ -101,9 +102,16 @@ class TaskRunner:
             state: What the tasks end with: `CANCELED` or `TIMEDOUT`.
         """
         self._ends.setdefault(run.run_id, asyncio.Event()).set()
+        self._told[run.run_id] = state
         for task in run.tasks:
             if task.run_id in self._stoppers:
                 self._stop_task(task.run_id, state)
+
+    def _can_be_stopped(self, run: JobRun, task: TaskRun, stopper: Callable[[], Awaitable[None]]) -> None:
+        """Note how a task is ended; at once where its run was told to end while the task was made ready."""
+        self._stoppers[task.run_id] = stopper
+        if run.run_id in self._told:
+            self._stop_task(task.run_id, self._told[run.run_id])
 
     def _stop_task(self, task_run_id: int, state: State) -> None:
         self._stopped[task_run_id] = state
@@ -118,6 +126,7 @@ class TaskRunner:
     def forget(self, run_id: int) -> None:
         """Drop what was kept for a run that has ended."""
         self._ends.pop(run_id, None)
+        self._told.pop(run_id, None)
 
     async def _attempt(self, run: JobRun, task: TaskRun, values: Values, done: dict[str, TaskRun]) -> None:
         task.start_ms = self.services.clock()
@@ -186,7 +195,7 @@ class TaskRunner:
         async def stop() -> None:
             self.cancel(child.run_id)
 
-        self._stoppers[task.run_id] = stop
+        self._can_be_stopped(run, task, stop)
         child = await self.wait_for(child.run_id)
         if child.state.result in ("SUCCESS", "SUCCESS_WITH_FAILURES"):
             return SUCCESS
@@ -228,7 +237,7 @@ class TaskRunner:
                 await self._attempt(run, turn, mine, done)
                 return turn
 
-        self._stoppers[task.run_id] = stop
+        self._can_be_stopped(run, task, stop)
         ended = await asyncio.gather(*(one(number, item) for number, item in enumerate(items)))
         return self._for_each_result(task, list(ended))
 
@@ -255,7 +264,7 @@ class TaskRunner:
         async def stop() -> None:
             await self.executor.kill(spec.id)
 
-        self._stoppers[task.run_id] = stop
+        self._can_be_stopped(run, task, stop)
         result = await self.executor.run(spec)
         twice = made_twice(self.services, result.changes, spec.tables)
         if twice:
