@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from rehearsal.scenarios.changes import PLAIN
+from rehearsal.scenarios.green import PUSH_TO_DEV
 from rehearsal.scenarios.model import (
     Change,
     Deployed,
@@ -94,13 +95,7 @@ DATA_PIPELINE = Story(
     title="The data pipeline from dev to production: files in, tables counted, the report in a mailbox",
     template=TEMPLATE,
     scenes=(
-        Scene(
-            "Push to dev",
-            "deployed to the development target",
-            Push("dev"),
-            (WorkflowEnds("cd-dev.yml"), Deployed("dev")),
-            needs_stages=("dev",),
-        ),
+        PUSH_TO_DEV,
         Scene(
             "Smaller leaves, as a pull request",
             "the pipeline and its integration test run, in a deployment of their own",

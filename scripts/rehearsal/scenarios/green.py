@@ -59,17 +59,20 @@ _MANAGER = "release-manager"
 _PREDICTS = ("rows", "model_version", "first")
 _ANSWERS = ("endpoint", "served_by", "answers")
 
+PUSH_TO_DEV = Scene(
+    "Push to dev",
+    "deployed to the development target",
+    Push("dev"),
+    (WorkflowEnds("cd-dev.yml"), Deployed("dev")),
+    needs_stages=("dev",),
+)
+"""How the story of every template that has a development stage begins."""
+
 GREEN = Story(
     name="green",
     title="From a branch to production, twice, and a change that is stopped",
     scenes=(
-        Scene(
-            "Push to dev",
-            "deployed to the development target",
-            Push("dev"),
-            (WorkflowEnds("cd-dev.yml"), Deployed("dev")),
-            needs_stages=("dev",),
-        ),
+        PUSH_TO_DEV,
         Scene(
             "A change, as a pull request to main",
             "checked, planned, tested on a deployment of its own",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from rehearsal.scenarios.green import PUSH_TO_DEV
 from rehearsal.scenarios.model import (
     Change,
     Deployed,
@@ -97,13 +98,7 @@ PDF_CHATBOT = Story(
     title="The PDF chatbot from dev to production, its endpoint names document and page; a version that ranks worse than TF-IDF is refused",
     template=TEMPLATE,
     scenes=(
-        Scene(
-            "Push to dev",
-            "deployed to the development target",
-            Push("dev"),
-            (WorkflowEnds("cd-dev.yml"), Deployed("dev")),
-            needs_stages=("dev",),
-        ),
+        PUSH_TO_DEV,
         Scene(
             "Longer chunks, as a pull request",
             "all four tasks and the integration test run on one document, in a deployment of its own",

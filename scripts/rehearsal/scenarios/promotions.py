@@ -27,6 +27,14 @@ _STAGE, _FILE, _WHO = "prod", "promote-model.yml", "release-manager"
 _ASK = Dispatch(_FILE, branch="release")
 _APPROVED = Gate(_STAGE, who=_WHO, comment="verdict read")
 
+_REFUSED = Scene(
+    "Its promotion is asked for all the same",
+    "refused; nobody is asked, the champion stays",
+    _ASK,
+    (Stopped(_FILE, "candidates", "verdict-refused"), GateNotAsked(_STAGE), ChampionStays(_STAGE)),
+    stopped=True,
+)
+
 
 def _trained(title: str, expected: str, *expectations: Expectation, trees: int, depth: int, seed: int) -> Scene:
     """Somebody trains with other settings; the new version starts the deployment job, which judges it."""
@@ -36,6 +44,11 @@ def _trained(title: str, expected: str, *expectations: Expectation, trees: int, 
 
 def _better(title: str = "A forest of forty trees is trained", *, seed: int = 7) -> Scene:
     return _trained(title, "the verdict passes it, it waits for approval", Judged(_STAGE, "passed"), trees=40, depth=4, seed=seed)
+
+
+def _story(name: str, title: str, *scenes: Scene, after: str = "first-champion") -> Story:
+    """A story that begins with the champion of another one."""
+    return Story(name=name, title=title, deployed=("staging", _STAGE), models_of=_STAGE, after=after, scenes=scenes)
 
 
 FIRST_CHAMPION = Story(
@@ -69,159 +82,113 @@ FIRST_CHAMPION = Story(
     ),
 )
 
-MODEL_WORSE = Story(
-    name="model-worse",
-    title="A worse version is refused, before anybody is asked",
-    deployed=("staging", _STAGE),
-    models_of=_STAGE,
-    after=FIRST_CHAMPION.name,
-    scenes=(
-        _trained(
-            "A tree that asks one question is trained",
-            "the verdict refuses it",
-            Judged(_STAGE, "refused", ("worse",)),
-            trees=1,
-            depth=1,
-            seed=1,
-        ),
-        Scene(
-            "Its promotion is asked for all the same",
-            "refused; nobody is asked, the champion stays",
-            _ASK,
-            (Stopped(_FILE, "candidates", "verdict-refused"), GateNotAsked(_STAGE), ChampionStays(_STAGE)),
-            stopped=True,
-        ),
+MODEL_WORSE = _story(
+    "model-worse",
+    "A worse version is refused, before anybody is asked",
+    _trained(
+        "A tree that asks one question is trained",
+        "the verdict refuses it",
+        Judged(_STAGE, "refused", ("worse",)),
+        trees=1,
+        depth=1,
+        seed=1,
+    ),
+    _REFUSED,
+)
+
+MODEL_NOISE = _story(
+    "model-noise",
+    "A retrain that is better by luck, by one flower, is refused: the interval does not rule out that it is worse",
+    _trained(
+        "The same small tree is trained with another seed",
+        "better on the hold-out by 1.5 points, and refused by the interval",
+        Judged(_STAGE, "refused", ("maybe-inferior",), by_luck=True),
+        trees=1,
+        depth=2,
+        seed=33,
+    ),
+    _REFUSED,
+)
+
+APPROVAL_DENIED = _story(
+    "approval-denied",
+    "A reviewer sees the verdict and says no: nothing is promoted",
+    _better(),
+    Scene(
+        "Its promotion is asked for, and rejected",
+        "the promoting job never begins, the champion stays",
+        _ASK,
+        (Rejected(_FILE, "promote"), GateAsked(_STAGE, models=True), ChampionStays(_STAGE)),
+        gate=Gate(_STAGE, "rejected", who=_WHO, comment="not before the holidays"),
+        stopped=True,
+    ),
+    Scene("Staging is deployed again", "the evidence for a release", Dispatch("cd-staging.yml")),
+    Scene(
+        "Production is deployed again; the plan is approved, the model is not",
+        "what is deployed stays deployed, the champion stays, and the workflow says who said no",
+        Dispatch("cd-prod.yml", branch="release"),
+        (Rejected("cd-prod.yml", "promote"), Stopped("cd-prod.yml", "refused", "not-approved"), ChampionStays(_STAGE)),
+        gate=Gate(_STAGE, who=_WHO, of_models="rejected", comment="the plan, not the model"),
+        stopped=True,
     ),
 )
 
-MODEL_NOISE = Story(
-    name="model-noise",
-    title="A retrain that is better by luck, by one flower, is refused: the interval does not rule out that it is worse",
-    deployed=("staging", _STAGE),
-    models_of=_STAGE,
-    after=FIRST_CHAMPION.name,
-    scenes=(
-        _trained(
-            "The same small tree is trained with another seed",
-            "better on the hold-out by 1.5 points, and refused by the interval",
-            Judged(_STAGE, "refused", ("maybe-inferior",), by_luck=True),
-            trees=1,
-            depth=2,
-            seed=33,
-        ),
-        Scene(
-            "Its promotion is asked for all the same",
-            "refused; nobody is asked, the champion stays",
-            _ASK,
-            (Stopped(_FILE, "candidates", "verdict-refused"), GateNotAsked(_STAGE), ChampionStays(_STAGE)),
-            stopped=True,
-        ),
+ENDPOINT_FAILS = _story(
+    "endpoint-fails",
+    "The endpoint cannot load the new version: routes and aliases are as they were, and every request is answered all the while",
+    _better(),
+    Scene(
+        "It is approved, and its files cannot be read by the endpoint",
+        "everything goes back to what it was; the old version answers all the while",
+        _ASK,
+        (Stopped(_FILE, "promote", "endpoint-failed"), ChampionStays(_STAGE), Answered(_STAGE)),
+        gate=_APPROVED,
+        asking=_STAGE,
+        fault=Fault("/api/2.0/fs/files/Models/*/MLmodel", 404, "The file does not exist."),
+        stopped=True,
     ),
 )
 
-APPROVAL_DENIED = Story(
-    name="approval-denied",
-    title="A reviewer sees the verdict and says no: nothing is promoted",
-    deployed=("staging", _STAGE),
-    models_of=_STAGE,
-    after=FIRST_CHAMPION.name,
-    scenes=(
-        _better(),
-        Scene(
-            "Its promotion is asked for, and rejected",
-            "the promoting job never begins, the champion stays",
-            _ASK,
-            (Rejected(_FILE, "promote"), GateAsked(_STAGE, models=True), ChampionStays(_STAGE)),
-            gate=Gate(_STAGE, "rejected", who=_WHO, comment="not before the holidays"),
-            stopped=True,
-        ),
-        Scene("Staging is deployed again", "the evidence for a release", Dispatch("cd-staging.yml")),
-        Scene(
-            "Production is deployed again; the plan is approved, the model is not",
-            "what is deployed stays deployed, the champion stays, and the workflow says who said no",
-            Dispatch("cd-prod.yml", branch="release"),
-            (Rejected("cd-prod.yml", "promote"), Stopped("cd-prod.yml", "refused", "not-approved"), ChampionStays(_STAGE)),
-            gate=Gate(_STAGE, who=_WHO, of_models="rejected", comment="the plan, not the model"),
-            stopped=True,
-        ),
+TWO_PROMOTIONS = _story(
+    "two-promotions",
+    "Two versions, both better, are approved at once: one wins, the other was compared with a champion that is none any more",
+    _better("One forest is trained", seed=8),
+    _better("Another one is trained", seed=9),
+    Scene(
+        "The other's promotion waits at its gate; somebody approves the one in the workspace; then the gate opens",
+        "the one is champion, the other is refused",
+        _ASK,
+        (Stopped(_FILE, "promote", "champion-changed"), Promoted(_STAGE, where="workspace")),
+        gate=Gate(_STAGE, who=_WHO, rival=True, comment="verdict read"),
+        stopped=True,
     ),
 )
 
-ENDPOINT_FAILS = Story(
-    name="endpoint-fails",
-    title="The endpoint cannot load the new version: routes and aliases are as they were, and every request is answered all the while",
-    deployed=("staging", _STAGE),
-    models_of=_STAGE,
-    after=FIRST_CHAMPION.name,
-    scenes=(
-        _better(),
-        Scene(
-            "It is approved, and its files cannot be read by the endpoint",
-            "everything goes back to what it was; the old version answers all the while",
-            _ASK,
-            (Stopped(_FILE, "promote", "endpoint-failed"), ChampionStays(_STAGE), Answered(_STAGE)),
-            gate=_APPROVED,
-            asking=_STAGE,
-            fault=Fault("/api/2.0/fs/files/Models/*/MLmodel", 404, "The file does not exist."),
-            stopped=True,
-        ),
+MODEL_BETTER = _story(
+    "model-better",
+    "A better version: judged, shown, approved, a tenth of the traffic, then all of it; every request is answered all the while",
+    _better(),
+    Scene(
+        "Its promotion is asked for, and approved",
+        "champion, and the endpoint serves it; the one before is kept",
+        _ASK,
+        (WorkflowEnds(_FILE), GateAsked(_STAGE, models=True), Promoted(_STAGE, by=_WHO), Answered(_STAGE)),
+        gate=_APPROVED,
+        asking=_STAGE,
     ),
 )
 
-TWO_PROMOTIONS = Story(
-    name="two-promotions",
-    title="Two versions, both better, are approved at once: one wins, the other was compared with a champion that is none any more",
-    deployed=("staging", _STAGE),
-    models_of=_STAGE,
-    after=FIRST_CHAMPION.name,
-    scenes=(
-        _better("One forest is trained", seed=8),
-        _better("Another one is trained", seed=9),
-        Scene(
-            "The other's promotion waits at its gate; somebody approves the one in the workspace; then the gate opens",
-            "the one is champion, the other is refused",
-            _ASK,
-            (Stopped(_FILE, "promote", "champion-changed"), Promoted(_STAGE, where="workspace")),
-            gate=Gate(_STAGE, who=_WHO, rival=True, comment="verdict read"),
-            stopped=True,
-        ),
+MODEL_ROLLBACK = _story(
+    "model-rollback",
+    "The way back in one command: the previous champion is champion and serves again",
+    Scene(
+        "Somebody on call types the command",
+        "alias and endpoint go back, every request is answered all the while",
+        InTerminal(("model", "rollback", "{model}", "--stage", _STAGE), _STAGE),
+        (RolledBack(_STAGE), Answered(_STAGE)),
+        asking=_STAGE,
     ),
-)
-
-MODEL_BETTER = Story(
-    name="model-better",
-    title="A better version: judged, shown, approved, a tenth of the traffic, then all of it; every request is answered all the while",
-    deployed=("staging", _STAGE),
-    models_of=_STAGE,
-    after=FIRST_CHAMPION.name,
-    scenes=(
-        _better(),
-        Scene(
-            "Its promotion is asked for, and approved",
-            "champion, and the endpoint serves it; the one before is kept",
-            _ASK,
-            (WorkflowEnds(_FILE), GateAsked(_STAGE, models=True), Promoted(_STAGE, by=_WHO), Answered(_STAGE)),
-            gate=_APPROVED,
-            asking=_STAGE,
-        ),
-    ),
-)
-
-MODEL_ROLLBACK = Story(
-    name="model-rollback",
-    title="The way back in one command: the previous champion is champion and serves again",
-    deployed=("staging", _STAGE),
-    models_of=_STAGE,
     after=MODEL_BETTER.name,
-    scenes=(
-        Scene(
-            "Somebody on call types the command",
-            "alias and endpoint go back, every request is answered all the while",
-            InTerminal(("model", "rollback", "{model}", "--stage", _STAGE), _STAGE),
-            (RolledBack(_STAGE), Answered(_STAGE)),
-            asking=_STAGE,
-        ),
-    ),
 )
 
 PROMOTIONS = (
