@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import os
 import re
 import subprocess
@@ -62,3 +63,13 @@ def check_packages(project: Path, packages: set[tuple[str, str]]) -> None:
     assert packages
     assert packages <= rehearsal
     assert {pin for pin in packages if pin[0] != "mlflow"} <= asked
+
+
+def check_notebooks(project: Path, *, below: int) -> None:
+    """Notebooks of a project are thin, `below` so many lines each, and tell a rehearsal from a workspace by nothing."""
+    for path in (project / "notebooks").iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert text.startswith("# Databricks notebook source\n")
+        assert len(text.splitlines()) < below
+        assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+        assert not re.search(r"rehears|\blocal\b|127\.0\.0\.1|environ", text)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import asyncio
 import hashlib
 import os
@@ -15,7 +14,7 @@ from typing import Any
 
 import pytest
 from aiosmtpd.smtp import SMTP, Envelope
-from rendered import LINTERS, check_packages, own_files, own_tests, pins, read, tool
+from rendered import LINTERS, check_notebooks, check_packages, own_files, own_tests, pins, read, tool
 
 from bundleflow.records.flow import load_flow
 from bundleflow.templates_project import KIT_ROOT, new_project
@@ -215,12 +214,7 @@ def test_every_name_of_the_test_target_has_the_suffix(project: Path) -> None:
 
 
 def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> None:
-    for path in (project / "notebooks").iterdir():
-        text = path.read_text(encoding="utf-8")
-        assert text.startswith("# Databricks notebook source\n")
-        assert len(text.splitlines()) < 60
-        assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-        assert not re.search(r"rehears|\blocal\b|127\.0\.0\.1|environ", text)
+    check_notebooks(project, below=60)
 
 
 def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ast
 import re
 import subprocess
 import sys
@@ -10,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from rendered import SECONDS, own_files, own_tests, pins, read, tool
+from rendered import SECONDS, check_notebooks, own_files, own_tests, pins, read, tool
 
 from bundleflow import __version__
 from bundleflow.records.flow import load_flow
@@ -266,12 +265,7 @@ def test_a_real_hold_out_is_judged_by_the_gate(project: Path) -> None:
 
 
 def test_notebooks_are_thin_and_know_no_place_of_their_own(project: Path) -> None:
-    for path in (project / "notebooks").iterdir():
-        text = path.read_text(encoding="utf-8")
-        assert text.startswith("# Databricks notebook source\n")
-        assert len(text.splitlines()) < 60
-        assert not [node for node in ast.walk(ast.parse(text)) if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-        assert not re.search(r"rehears|\blocal\b|127\.0\.0\.1|environ", text)
+    check_notebooks(project, below=60)
 
 
 def test_packages_agree_with_the_tests_and_with_the_rehearsal(project: Path) -> None:
